@@ -1,0 +1,1 @@
+"""An authorization sidecar: policies and records in, filtered read models out."""

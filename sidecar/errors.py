@@ -1,0 +1,94 @@
+"""The one error tree. Every failure a user can meet is one of these, and each knows where it happened.
+
+SidecarError
+├── ConfigError        the command line, the configuration, a missing folder (exit 2)
+├── FindingsError      one or more findings inside files the user wrote (exit 1)
+│   ├── SchemaError        a kind's schema
+│   └── PolicyError        a policy or a suite
+├── RecordsRejected    records that do not validate; nothing of them is stored
+├── RecordConflict     an append-only record offered again with other content
+└── StoreError         the store cannot answer
+    └── StoreVersionError  the store was written by a newer release
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One thing wrong in one file. ``line`` and ``column`` count from 1; 0 means the whole file."""
+
+    path: str
+    line: int
+    column: int
+    message: str
+    text: str = ""
+    severity: Literal["error", "note"] = "error"
+
+    def __str__(self) -> str:
+        """``path:line:column: error: message``, then the line and a caret."""
+        head = f"{self.path}:{self.line}:{self.column}: {self.severity}: {self.message}"
+        if not self.text or not self.line:
+            return head
+        shown = self.text.replace("\t", " ")
+        return f"{head}\n    {shown}\n    {' ' * (self.column - 1)}^"
+
+
+@dataclass(frozen=True, slots=True)
+class Reject:
+    """One refused record. ``line`` counts from 1, ``pointer`` is the JSON pointer of what is wrong."""
+
+    line: int
+    kind: str | None
+    pointer: str
+    message: str
+
+
+class SidecarError(Exception):
+    """The root of the tree."""
+
+
+class ConfigError(SidecarError):
+    """The command line or the configuration is wrong."""
+
+
+class FindingsError(SidecarError):
+    """Files the user wrote have errors; all of them are in ``findings``."""
+
+    def __init__(self, findings: Sequence[Finding]) -> None:
+        super().__init__("\n".join(str(finding) for finding in findings))
+        self.findings = tuple(findings)
+
+
+class SchemaError(FindingsError):
+    """A kind's schema cannot be used."""
+
+
+class PolicyError(FindingsError):
+    """A policy or a suite cannot be used."""
+
+
+class RecordsRejected(SidecarError):  # noqa: N818 - the records are what is rejected
+    """Some records do not validate; nothing was stored."""
+
+    def __init__(self, rejects: Sequence[Reject]) -> None:
+        super().__init__(f"{len(rejects)} record(s) rejected")
+        self.rejects = tuple(rejects)
+
+
+class RecordConflict(SidecarError):  # noqa: N818 - the word users know
+    """An append-only record came again with other content; nothing was stored."""
+
+    def __init__(self, rejects: Sequence[Reject]) -> None:
+        super().__init__(f"{len(rejects)} append-only record(s) differ from what is stored")
+        self.rejects = tuple(rejects)
+
+
+class StoreError(SidecarError):
+    """The store cannot answer. The driver's own text stays in the log."""
+
+
+class StoreVersionError(StoreError):
+    """The store's tables are of a newer release than this program."""

@@ -1,0 +1,113 @@
+"""Opening a store: create it, refuse a newer one, and bring records of a changed kind to its new form."""
+
+import sqlite3
+from collections.abc import Mapping
+
+import orjson
+
+from sidecar.errors import StoreError, StoreVersionError
+from sidecar.records.ingest import Intake
+from sidecar.records.schemas import Kinds
+from sidecar.records.sqlite.tables import APPLICATION_ID, BASE, STORE_VERSION, Table, quoted
+from sidecar.records.sqlite.write import Interned, Writer
+from sidecar.records.store import Prepared
+
+BATCH = 1_000
+
+
+def prepare(connection: sqlite3.Connection, tables: Mapping[str, Table], kinds: Kinds) -> None:
+    """Make the file ready for these kinds. Raises StoreError, StoreVersionError; an interrupted run is taken up again."""
+    connection.execute("BEGIN IMMEDIATE")
+    try:
+        _stamp(connection)
+        known = dict(connection.execute("SELECT name, digest FROM kind").fetchall())
+        for name, table in tables.items():
+            if name not in known:
+                _create(connection, table)
+            elif known[name] != table.kind.digest:
+                _set_aside(connection, table)
+        connection.commit()
+    finally:
+        connection.rollback()
+    for name in _set_aside_kinds(connection):
+        if name in tables:
+            _promote(connection, tables, kinds, name)
+
+
+def _stamp(connection: sqlite3.Connection) -> None:
+    version: int = connection.execute("PRAGMA user_version").fetchone()[0]
+    application: int = connection.execute("PRAGMA application_id").fetchone()[0]
+    if version > STORE_VERSION and application == APPLICATION_ID:
+        raise StoreVersionError(
+            f"the store is of version {version}, this program knows {STORE_VERSION}: run the newer release, "
+            f"or restore a backup of version {STORE_VERSION}"
+        )
+    if version == STORE_VERSION and application == APPLICATION_ID:
+        return
+    if connection.execute("SELECT count(*) FROM sqlite_schema").fetchone()[0]:
+        raise StoreError("the file is an SQLite database of something else; name another file")
+    for statement in BASE.split(";"):
+        connection.execute(statement)
+    connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
+    connection.execute(f"PRAGMA user_version = {STORE_VERSION}")
+
+
+def _create(connection: sqlite3.Connection, table: Table) -> None:
+    for statement in table.statements():
+        connection.execute(statement)
+    connection.execute("INSERT OR REPLACE INTO kind VALUES (?, ?)", (table.kind.name, table.kind.digest))
+
+
+def _aside(name: str) -> str:
+    return f"aside_{name}"
+
+
+def _set_aside(connection: sqlite3.Connection, table: Table) -> None:
+    """Keep the old documents under another name and create the kind's tables anew; labels start afresh."""
+    stem = f"record_{table.kind.name}"
+    aside = quoted(_aside(table.kind.name))
+    connection.execute(f"CREATE TABLE IF NOT EXISTS {aside} (_row INTEGER PRIMARY KEY, _doc BLOB NOT NULL) STRICT")
+    connection.execute(f"INSERT INTO {aside} (_doc) SELECT coalesce(_source, _doc) FROM {table.name} ORDER BY _row")
+    for (name,) in connection.execute(
+        "SELECT name FROM sqlite_schema WHERE type = 'table' AND (name = ? OR substr(name, 1, ?) = ?)",
+        (stem, len(stem) + 1, stem + "."),
+    ).fetchall():
+        connection.execute(f"DROP TABLE {quoted(name)}")
+    connection.execute("UPDATE label SET records = 0 WHERE kind = ?", (table.kind.name,))
+    _create(connection, table)
+
+
+def _set_aside_kinds(connection: sqlite3.Connection) -> list[str]:
+    found = connection.execute("SELECT name FROM sqlite_schema WHERE type = 'table' AND substr(name, 1, 6) = 'aside_'")
+    return [name.removeprefix("aside_") for (name,) in found]
+
+
+def _promote(connection: sqlite3.Connection, tables: Mapping[str, Table], kinds: Kinds, name: str) -> None:
+    """Validate and store again what was set aside, batch by batch, so that it can be interrupted."""
+    intake, aside = Intake(kinds), quoted(_aside(name))
+    while True:
+        connection.execute("BEGIN IMMEDIATE")
+        try:
+            batch = connection.execute(f"SELECT _row, _doc FROM {aside} ORDER BY _row LIMIT ?", (BATCH,)).fetchall()
+            if not batch:
+                connection.execute(f"DROP TABLE {aside}")
+                connection.commit()
+                return
+            Writer(connection, tables, Interned()).put([_accepted(intake, name, doc) for _, doc in batch])
+            connection.execute(f"DELETE FROM {aside} WHERE _row <= ?", (batch[-1][0],))
+            connection.commit()
+        finally:
+            connection.rollback()
+
+
+def _accepted(intake: Intake, name: str, document: bytes) -> Prepared:
+    result = intake.accept(name, orjson.loads(document))
+    if isinstance(result, list):
+        first = result[0]
+        raise StoreError(
+            f"a stored {name} does not validate under its changed schema: {first.pointer or '/'}: {first.message}; "
+            f"start with the schema as it was and mend the record, or mend the schema"
+        )
+    return result
+
+

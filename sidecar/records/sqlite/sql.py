@@ -1,0 +1,153 @@
+"""The SQL of every read, built from registry names alone; values are always bound."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from sidecar.records.forms import folded
+from sidecar.records.schemas import Column
+from sidecar.records.sqlite.tables import Table, quoted
+from sidecar.records.store import Above, Below, Contains, Is, Position, Where
+
+Values = tuple[str | int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Clause:
+    """A piece of a WHERE with what it binds. The empty text is always true."""
+
+    text: str = ""
+    values: Values = ()
+
+    def __add__(self, other: "Clause") -> "Clause":
+        return Clause(self.text + other.text, self.values + other.values)
+
+
+@dataclass(frozen=True, slots=True)
+class Path:
+    """The index a read walks: the labels' own, or that of the first indexed equality of the request.
+
+    A *lane* is one contiguous stretch of it, in the kind's order: one label, or one value under one label.
+    """
+
+    table: Table
+    column: Column | None = None
+
+    @property
+    def source(self) -> str:
+        """The table or list table as ``i``, the index named so that the plan cannot drift."""
+        stem = f"record_{self.table.kind.name}"
+        if self.column is None:
+            return f"{self.table.name} AS i INDEXED BY {quoted(stem + ' label')}"
+        if self.column.many:
+            return f"{self.table.list_table(self.column.name)} AS i"
+        return f"{self.table.name} AS i INDEXED BY {quoted(f'{stem} by {self.column.name}')}"
+
+    @property
+    def joined(self) -> str:
+        """The source with the record's own table as ``t``."""
+        if self.column is not None and self.column.many:
+            return f"{self.source} CROSS JOIN {self.table.name} AS t ON t._row = i._row"
+        return self.source
+
+    @property
+    def record(self) -> str:
+        """The alias under which the record's own columns are found."""
+        return "t" if self.column is not None and self.column.many else "i"
+
+    @property
+    def value(self) -> str:
+        """The column that the lanes' values are compared with."""
+        assert self.column is not None
+        return "i._value" if self.column.many else f"i.{quoted(self.column.name)}"
+
+    def lane(self, label: str, value: str, tenant: str) -> str:
+        """The condition that keeps the walk inside one lane, over SQL expressions."""
+        if self.column is None:
+            return f"i._label = {label}"
+        return f"i._tenant = {tenant} AND {self.value} = {value} AND i._label = {label}"
+
+    @property
+    def place(self) -> str:
+        """Order and key columns of the walked index."""
+        return ", ".join(f"i.{name}" for name in self.table.order + self.table.key)
+
+    @property
+    def first(self) -> str:
+        """The leading column of the order."""
+        return f"i.{(self.table.order + self.table.key)[0]}"
+
+    def sorted(self, last: bool) -> str:
+        """ORDER BY along the index, from its start or from its end."""
+        direction = " DESC" if last else ""
+        return ", ".join(f"i.{name}{direction}" for name in self.table.order + self.table.key)
+
+    def beyond(self, after: Position | None, last: bool) -> Clause:
+        """Only what comes behind the position, in walking direction."""
+        if after is None:
+            return Clause()
+        marks = ", ".join("?" * (len(after.order) + len(after.key)))
+        return Clause(f" AND ({self.place}) {'<' if last else '>'} ({marks})", after.order + after.key)
+
+
+def comparable(column: Column, value: str | int | bool) -> str | int:
+    """A value as the column stores it."""
+    if isinstance(value, bool):
+        return int(value)
+    return folded(value) if column.folded and isinstance(value, str) else value
+
+
+def bound(path: Path, where: Below | Above) -> Clause:
+    """An integer bound; on the leading order column it becomes a bound of the walked index."""
+    column = path.table.columns[where.column]
+    order = path.table.kind.order
+    below = isinstance(where, Below)
+    if order and order[0].pointers == (column.pointer,):
+        value = -where.value if order[0].descending else where.value
+        return Clause(f" AND {path.first} {'<' if below != order[0].descending else '>'} ?", (value,))
+    return Clause(f" AND {path.record}.{quoted(column.name)} {'<' if below else '>'} ?", (where.value,))
+
+
+def equality(path: Path, tenant_id: int, where: Is) -> Clause:
+    """The column holds one of the values."""
+    column = path.table.columns[where.column]
+    values = tuple(comparable(column, value) for value in where.values)
+    marks = ", ".join("?" * len(values))
+    if column.many:
+        table = path.table.list_table(column.name)
+        chosen = f"SELECT _row FROM {table} WHERE _tenant = ? AND _value IN ({marks})"
+        return Clause(f" AND {path.record}._row IN ({chosen})", (tenant_id, *values))
+    return Clause(f" AND {path.record}.{quoted(column.name)} IN ({marks})", values)
+
+
+def residual(path: Path, tenant_id: int, wheres: Sequence[Where]) -> Clause:
+    """Every condition that the lanes do not already hold."""
+    clause = Clause()
+    for where in wheres:
+        if isinstance(where, Contains):
+            names = [f"instr({path.record}.{quoted(name)}, ?) > 0" for name in where.columns]
+            clause += Clause(f" AND ({' OR '.join(names)})", (where.text,) * len(names))
+        elif isinstance(where, Is):
+            if path.column is None or where.column != path.column.name:
+                clause += equality(path, tenant_id, where)
+        else:
+            clause += bound(path, where)
+    return clause
+
+
+def choose(table: Table, wheres: Sequence[Where]) -> tuple[Path, Is | None]:
+    """The path of a request: the first indexed equality in the kind's own column order, else the labels."""
+    equalities = {where.column: where for where in wheres if isinstance(where, Is)}
+    for column in table.kind.columns:
+        if column.name in equalities and table.indexed(column):
+            return Path(table, column), equalities[column.name]
+    return Path(table), None
+
+
+def skip_scan(path: Path) -> str:
+    """The lanes that exist under some values: one seek a lane, however many records it holds. Binds tenant, values."""
+    least = f"SELECT min(i._label) FROM {path.source} WHERE i._tenant = ?1 AND {path.value} ="
+    return (
+        f"WITH RECURSIVE lane (value, label) AS (SELECT v.value, ({least} v.value) FROM json_each(?2) AS v "
+        f"UNION ALL SELECT value, ({least} lane.value AND i._label > lane.label) FROM lane WHERE label IS NOT NULL) "
+        f"SELECT value, label FROM lane WHERE label IS NOT NULL"
+    )

@@ -1,0 +1,250 @@
+"""Connections, snapshots and transactions of the SQLite store."""
+
+import asyncio
+import sqlite3
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any, TypeVar
+
+import orjson
+
+from sidecar.errors import StoreError
+from sidecar.records.schemas import Kinds
+from sidecar.records.sqlite import promote, tables
+from sidecar.records.sqlite.pages import Pages, Strategy
+from sidecar.records.sqlite.tables import Table
+from sidecar.records.sqlite.write import Interned, Writer
+from sidecar.records.store import LoadMark, Outcome, Page, Prepared, Request, Tenant, Visibility
+
+T = TypeVar("T")
+Run = Callable[[Callable[[], T]], Awaitable[T]]
+
+STEP_BUDGET = 400_000
+"""Virtual-machine steps that a query may take on the event loop (a few milliseconds); beyond, a thread reruns it."""
+CHECK_EVERY = 100_000
+OLDEST_SQLITE = (3, 38, 0)
+
+
+class SqliteSnapshot:
+    """One read transaction of one tenant."""
+
+    def __init__(self, connection: sqlite3.Connection, tenant: Tenant, store: "SqliteStore", run: Run[Any]) -> None:
+        self.tenant = tenant
+        self._connection = connection
+        self._run = run
+        found = connection.execute(
+            "SELECT tenant_id, authority_version, managed FROM tenant "
+            "WHERE org_id = ? AND workspace_id = ? AND deployment_id = ?",
+            (tenant.org_id, tenant.workspace_id, tenant.deployment_id),
+        ).fetchone() or (0, 0, 0)
+        self._tenant_id: int = found[0]
+        self.authority_version: int = found[1]
+        self.managed = bool(found[2])
+        self._tables = store.tables
+        self._pages = Pages(connection, self._tenant_id, store.tables, store.strategy)
+
+    async def labels(self, kind: str, after: int) -> Sequence[tuple[int, bytes]]:
+        """The kind's labels with an id above ``after``, ascending, each with its pruned record."""
+        statement = "SELECT label_id, body FROM label WHERE tenant_id = ? AND kind = ? AND label_id > ? ORDER BY label_id"
+        found: list[tuple[int, bytes]] = await self._run(
+            lambda: self._connection.execute(statement, (self._tenant_id, kind, after)).fetchall()
+        )
+        return found
+
+    async def authority(self, kind: str) -> Sequence[bytes]:
+        """Every record of a catalogue kind, unjudged."""
+        table = self._tables[kind]
+        statement = f"SELECT _doc FROM {table.name} WHERE _tenant = ? ORDER BY {', '.join(table.key)}"
+        found: list[bytes] = await self._run(
+            lambda: [doc for (doc,) in self._connection.execute(statement, (self._tenant_id,))]
+        )
+        return found
+
+    async def read(self, requests: Sequence[Request], visible: Visibility) -> list[Page]:
+        """Answer all requests from this snapshot."""
+        pages: list[Page] = await self._run(lambda: [self._pages.answer(request, visible) for request in requests])
+        return pages
+
+
+class SqliteChange(SqliteSnapshot):
+    """A write transaction of one tenant: what it reads includes what it put."""
+
+    def __init__(self, connection: sqlite3.Connection, tenant: Tenant, store: "SqliteStore", run: Run[Any]) -> None:
+        super().__init__(connection, tenant, store, run)
+        self._writer = Writer(connection, store.tables, store.interned)
+
+    async def put(self, records: Iterable[Prepared]) -> Outcome:
+        """Insert or replace by key."""
+        outcome: Outcome = await self._run(lambda: self._writer.put(records))
+        return outcome
+
+    async def delete(self, kind: str, key: tuple[str, ...]) -> bool:
+        """Remove one record; whether it was there."""
+        removed: bool = await self._run(lambda: self._writer.delete(self.tenant, kind, key))
+        return removed
+
+
+class SqliteStore:
+    """Records in one SQLite file: readers on the event loop under a step budget, one writer thread."""
+
+    def __init__(
+        self,
+        path: Path,
+        kinds: Kinds,
+        *,
+        strategy: Strategy = "auto",
+        read_connections: int = 16,
+        statement_timeout_ms: int = 2_000,
+    ) -> None:
+        """Open or create the file. Raises StoreError, StoreVersionError."""
+        if sqlite3.sqlite_version_info < OLDEST_SQLITE:
+            raise StoreError(f"SQLite {sqlite3.sqlite_version} is too old; 3.38 or newer is needed")
+        self.tables: Mapping[str, Table] = {name: Table(kind) for name, kind in kinds.items()}
+        self.strategy = strategy
+        self.interned = Interned()
+        self._path = path
+        self._timeout = statement_timeout_ms / 1000
+        self._idle: list[sqlite3.Connection] = []
+        self._readers = asyncio.Semaphore(read_connections)
+        self._slow = ThreadPoolExecutor(2, thread_name_prefix="sqlite-slow")
+        self._writes = ThreadPoolExecutor(1, thread_name_prefix="sqlite-write")
+        self._writing = asyncio.Lock()
+        self._writer = self._connect()
+        try:
+            promote.prepare(self._writer, self.tables, kinds)
+        except sqlite3.Error as error:
+            raise StoreError(f"{path} cannot be used as a store: {error}") from error
+
+    def _connect(self) -> sqlite3.Connection:
+        try:
+            connection = sqlite3.connect(
+                self._path, isolation_level=None, check_same_thread=False, cached_statements=512, timeout=10
+            )
+            connection.execute("PRAGMA journal_mode = WAL")
+            connection.execute("PRAGMA synchronous = FULL")
+            connection.execute("PRAGMA cache_size = -65536")
+            connection.execute("PRAGMA mmap_size = 268435456")
+        except sqlite3.Error as error:
+            raise StoreError(f"{self._path} cannot be opened: {error}") from error
+        return connection
+
+    @asynccontextmanager
+    async def snapshot(self, tenant: Tenant) -> AsyncIterator[SqliteSnapshot]:
+        """One consistent view of one tenant. Raises StoreError."""
+        async with self._readers:
+            connection = self._idle.pop() if self._idle else self._connect()
+            try:
+                connection.execute("BEGIN")
+                yield SqliteSnapshot(connection, tenant, self, self._budgeted(connection))
+            except sqlite3.Error as error:
+                raise StoreError("the store could not be read") from error
+            finally:
+                connection.rollback()
+                self._idle.append(connection)
+
+    def _budgeted(self, connection: sqlite3.Connection) -> Run[Any]:
+        """Run at once on the event loop; what exceeds the step budget runs again in a thread, in the same snapshot."""
+
+        async def run(work: Callable[[], T]) -> T:
+            connection.set_progress_handler(lambda: 1, STEP_BUDGET)
+            try:
+                return work()
+            except sqlite3.OperationalError as error:
+                if error.sqlite_errorcode != sqlite3.SQLITE_INTERRUPT:
+                    raise
+            deadline = time.monotonic() + self._timeout
+            connection.set_progress_handler(lambda: int(time.monotonic() > deadline), CHECK_EVERY)
+            try:
+                return await asyncio.shield(asyncio.get_running_loop().run_in_executor(self._slow, work))
+            finally:
+                connection.set_progress_handler(None, 0)
+
+        return run
+
+    @asynccontextmanager
+    async def change(self, tenant: Tenant) -> AsyncIterator[SqliteChange]:
+        """One write transaction, durable when the context ends without an error. Raises StoreError."""
+        async with self._writing:
+            await self._in_writer(lambda: self._writer.execute("BEGIN IMMEDIATE"))
+            try:
+                change = SqliteChange(self._writer, tenant, self, self._in_writer)
+                yield change
+                await self._in_writer(self._writer.commit)
+            except sqlite3.Error as error:
+                raise StoreError("the store could not be written") from error
+            finally:
+                await self._in_writer(self._abandon)
+
+    def _abandon(self) -> None:
+        """Undo what was not committed; a no-op after a commit."""
+        if self._writer.in_transaction:
+            self._writer.rollback()
+            self.interned.forget()
+
+    async def _in_writer(self, work: Callable[[], T]) -> T:
+        """Run in the writer's thread, to its end even when the request is cancelled: a transaction is never left half."""
+        future = asyncio.get_running_loop().run_in_executor(self._writes, work)
+        try:
+            return await asyncio.shield(future)
+        except asyncio.CancelledError:
+            await asyncio.wait([future])
+            raise
+
+    async def put(self, records: Sequence[Prepared], mark: LoadMark | None = None) -> Outcome:
+        """Store records of any tenants in one durable transaction. Raises StoreError, RecordConflict."""
+        async with self._writing:
+            try:
+                return await self._in_writer(lambda: self.put_now(records, mark))
+            except sqlite3.Error as error:
+                raise StoreError("the store could not be written") from error
+
+    def put_now(self, records: Sequence[Prepared], mark: LoadMark | None = None) -> Outcome:
+        """``put`` without an event loop, for the command line."""
+        self._writer.execute("BEGIN IMMEDIATE")
+        try:
+            outcome = Writer(self._writer, self.tables, self.interned).put(records)
+            if mark is not None:
+                self._writer.execute(
+                    "INSERT INTO load (load_id, lines, finished) VALUES (?, ?, ?) "
+                    "ON CONFLICT (load_id) DO UPDATE SET lines = excluded.lines, finished = excluded.finished",
+                    (mark.load_id, mark.lines, int(mark.finished)),
+                )
+            self._writer.commit()
+        finally:
+            self._abandon()
+        return outcome
+
+    def loaded(self, load_id: str) -> int:
+        """How many lines of an interrupted load are stored; 0 when it is new or was finished."""
+        found = self._writer.execute("SELECT lines FROM load WHERE load_id = ? AND finished = 0", (load_id,)).fetchone()
+        return int(found[0]) if found else 0
+
+    async def setting(self, name: str, value: Mapping[str, Any]) -> Mapping[str, Any]:
+        """The stored setting, or ``value`` stored now."""
+
+        def keep() -> Mapping[str, Any]:
+            self._writer.execute(
+                "INSERT INTO setting VALUES (?, ?) ON CONFLICT DO NOTHING", (name, orjson.dumps(value).decode())
+            )
+            stored = self._writer.execute("SELECT value FROM setting WHERE name = ?", (name,)).fetchone()
+            parsed: Mapping[str, Any] = orjson.loads(stored[0])
+            return parsed
+
+        async with self._writing:
+            return await self._in_writer(keep)
+
+    async def ready(self) -> None:
+        """Prove that the store answers. Raises StoreError."""
+        async with self.snapshot(Tenant("", "")):
+            return
+
+    async def close(self) -> None:
+        """Release every connection."""
+        self._slow.shutdown()
+        self._writes.shutdown()
+        for connection in (*self._idle, self._writer):
+            connection.close()
+        self._idle.clear()

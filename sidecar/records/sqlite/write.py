@@ -1,0 +1,222 @@
+"""Writing records: interning tenants and labels, inserting or replacing by key, keeping the counts."""
+
+import hashlib
+import sqlite3
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from itertools import groupby
+from typing import Any
+
+import orjson
+
+from sidecar.errors import RecordConflict, Reject
+from sidecar.records.sqlite.tables import Table, quoted
+from sidecar.records.store import Outcome, Prepared, Tenant
+
+Key = tuple[str, ...]
+
+
+@dataclass(slots=True)
+class _Stored:
+    """What is stored under a key, or about to be."""
+
+    row: int | None
+    label: int
+    updated_at_ms: int | None
+    doc: bytes
+    record: Prepared | None = None
+
+
+@dataclass
+class Interned:
+    """Ids already looked up. Forgotten whenever a transaction is rolled back, for the ids may not exist then."""
+
+    tenants: dict[Tenant, int] = field(default_factory=dict)
+    labels: dict[tuple[int, str, bytes], int] = field(default_factory=dict)
+
+    def forget(self) -> None:
+        """Start anew."""
+        self.tenants.clear()
+        self.labels.clear()
+
+
+MOST_LABELS_KEPT = 200_000
+
+
+class Writer:
+    """One write transaction's work on one connection. The caller begins, commits and rolls back."""
+
+    def __init__(self, connection: sqlite3.Connection, tables: Mapping[str, Table], interned: Interned) -> None:
+        self._connection = connection
+        self._tables = tables
+        self._interned = interned
+        self._counts: Counter[int] = Counter()
+
+    def put(self, records: Iterable[Prepared]) -> Outcome:
+        """Store the records in their order. Raises RecordConflict before anything of its kind is written."""
+        accepted = stale = 0
+        by_kind: dict[str, list[Prepared]] = {}
+        for record in records:
+            by_kind.setdefault(record.kind, []).append(record)
+            accepted += 1
+        for kind, of_kind in by_kind.items():
+            ordered = sorted(of_kind, key=lambda record: self._tenant(record.tenant))
+            for tenant_id, group in groupby(ordered, key=lambda record: self._tenant(record.tenant)):
+                stale += self._put_group(self._tables[kind], tenant_id, list(group))
+        self._flush_counts()
+        return Outcome(accepted, stale)
+
+    def delete(self, tenant: Tenant, kind: str, key: Key) -> bool:
+        """Remove one record; whether it was there."""
+        table, tenant_id = self._tables[kind], self._tenant(tenant)
+        stored = self._stored(table, tenant_id, [key]).get(key)
+        if stored is None:
+            return False
+        self._forget_lists(table, [stored.row])
+        self._connection.execute(f"DELETE FROM {table.name} WHERE _row = ?", (stored.row,))
+        self._counts[stored.label] -= 1
+        self._authority(table, tenant_id)
+        self._flush_counts()
+        return True
+
+    def _put_group(self, table: Table, tenant_id: int, records: Sequence[Prepared]) -> int:
+        """Store one kind's records of one tenant; how many were stale."""
+        known = self._stored(table, tenant_id, [record.key for record in records])
+        stale, conflicts = 0, []
+        for offered in records:
+            stored = known.get(offered.key)
+            record = offered
+            if stored is not None and record.inherit is not None:
+                record = record.inherit(stored.doc)
+            if stored is not None and table.kind.write == "append_only":
+                if stored.doc != record.doc:
+                    conflicts.append(Reject(record.line, record.kind, "", "is stored already with other content"))
+                continue
+            if stored is not None and _older(record.updated_at_ms, stored.updated_at_ms):
+                stale += 1
+                continue
+            label = self._label(tenant_id, record)
+            row = stored.row if stored is not None else None
+            if stored is not None:
+                self._counts[stored.label] -= 1
+            self._counts[label] += 1
+            known[offered.key] = _Stored(row, label, record.updated_at_ms, record.doc, record)
+        if conflicts:
+            raise RecordConflict(conflicts)
+        self._write(table, tenant_id, [entry for entry in known.values() if entry.record is not None])
+        return stale
+
+    def _write(self, table: Table, tenant_id: int, entries: Sequence[_Stored]) -> None:
+        if not entries:
+            return
+        names = ["_tenant", "_label", *table.key, *table.order]
+        names += [quoted(column.name) for column in table.single] + ["_updated", "_doc", "_source"]
+        self._forget_lists(table, [entry.row for entry in entries if entry.row is not None])
+        replaced = [(entry.row, *_values(tenant_id, entry)) for entry in entries if entry.row is not None]
+        added = [_values(tenant_id, entry) for entry in entries if entry.row is None]
+        marks = ", ".join("?" * len(names))
+        self._connection.executemany(
+            f"INSERT OR REPLACE INTO {table.name} (_row, {', '.join(names)}) VALUES (?, {marks})", replaced
+        )
+        self._connection.executemany(f"INSERT INTO {table.name} ({', '.join(names)}) VALUES ({marks})", added)
+        if table.lists:
+            self._write_lists(table, tenant_id, entries)
+        self._authority(table, tenant_id)
+
+    def _write_lists(self, table: Table, tenant_id: int, entries: Sequence[_Stored]) -> None:
+        rows = self._stored(table, tenant_id, [entry.record.key for entry in entries if entry.record is not None])
+        for position, column in enumerate(table.lists):
+            values = [
+                (tenant_id, value, entry.label, *record.order, *record.key, rows[record.key].row)
+                for entry in entries
+                if (record := entry.record) is not None
+                for value in dict.fromkeys(record.lists[position])
+            ]
+            marks = ", ".join("?" * (4 + len(table.order) + len(table.key)))
+            names = ", ".join(("_tenant", "_value", "_label", *table.order, *table.key, "_row"))
+            self._connection.executemany(
+                f"INSERT INTO {table.list_table(column.name)} ({names}) VALUES ({marks})", values
+            )
+
+    def _forget_lists(self, table: Table, rows: Sequence[int | None]) -> None:
+        for column in table.lists:
+            self._connection.executemany(
+                f"DELETE FROM {table.list_table(column.name)} WHERE _row = ?", [(row,) for row in rows]
+            )
+
+    def _stored(self, table: Table, tenant_id: int, keys: Sequence[Key]) -> dict[Key, _Stored]:
+        """What is stored under the keys, by key. Documents are read only where the write rule compares them."""
+        same = " AND ".join(f"r.{name} = j.value ->> {place}" for place, name in enumerate(table.key))
+        found = self._connection.execute(
+            f"SELECT r._row, r._label, r._updated, {_document(table)}, {', '.join('r.' + name for name in table.key)} "
+            f"FROM json_each(?) AS j CROSS JOIN {table.name} AS r "
+            f"INDEXED BY {quoted(f'record_{table.kind.name} key')} ON r._tenant = ? AND {same}",
+            (orjson.dumps(keys).decode(), tenant_id),
+        )
+        return {tuple(key): _Stored(row, label, updated, doc) for row, label, updated, doc, *key in found}
+
+    def _tenant(self, tenant: Tenant) -> int:
+        known = self._interned.tenants.get(tenant)
+        if known is not None:
+            return known
+        triple = (tenant.org_id, tenant.workspace_id, tenant.deployment_id)
+        self._connection.execute(
+            "INSERT INTO tenant (org_id, workspace_id, deployment_id) VALUES (?, ?, ?) ON CONFLICT DO NOTHING", triple
+        )
+        number: int = self._connection.execute(
+            "SELECT tenant_id FROM tenant WHERE org_id = ? AND workspace_id = ? AND deployment_id = ?", triple
+        ).fetchone()[0]
+        self._interned.tenants[tenant] = number
+        return number
+
+    def _label(self, tenant_id: int, record: Prepared) -> int:
+        known = self._interned.labels.get((tenant_id, record.kind, record.label))
+        if known is not None:
+            return known
+        digest = hashlib.blake2b(record.label, digest_size=16).digest()
+        identity = (tenant_id, record.kind, digest)
+        self._connection.execute(
+            "INSERT INTO label (tenant_id, kind, digest, body) VALUES (?, ?, ?, ?) ON CONFLICT DO NOTHING",
+            (*identity, record.label),
+        )
+        number: int = self._connection.execute(
+            "SELECT label_id FROM label WHERE tenant_id = ? AND kind = ? AND digest = ?", identity
+        ).fetchone()[0]
+        if len(self._interned.labels) >= MOST_LABELS_KEPT:
+            self._interned.labels.clear()
+        self._interned.labels[(tenant_id, record.kind, record.label)] = number
+        return number
+
+    def _authority(self, table: Table, tenant_id: int) -> None:
+        """A catalogue record changed: whatever was computed from the tenant's catalogue ends with this commit."""
+        if table.kind.authority is None:
+            return
+        managed = int(table.kind.authority == "membership")
+        self._connection.execute(
+            "UPDATE tenant SET authority_version = authority_version + 1, managed = max(managed, ?) WHERE tenant_id = ?",
+            (managed, tenant_id),
+        )
+
+    def _flush_counts(self) -> None:
+        changes = [(change, label) for label, change in self._counts.items() if change]
+        self._connection.executemany("UPDATE label SET records = records + ? WHERE label_id = ?", changes)
+        self._counts.clear()
+
+
+def _document(table: Table) -> str:
+    """The stored document where the write rule compares with it, else an empty one."""
+    return "r._doc" if table.kind.write == "append_only" or table.kind.projection else "x''"
+
+
+def _older(offered: int | None, stored: int | None) -> bool:
+    return offered is not None and stored is not None and offered < stored
+
+
+def _values(tenant_id: int, entry: _Stored) -> tuple[Any, ...]:
+    record = entry.record
+    assert record is not None
+    return (
+        *(tenant_id, entry.label, *record.key, *record.order, *record.columns),
+        *(record.updated_at_ms, record.doc, record.source),
+    )

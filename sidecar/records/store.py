@@ -1,0 +1,236 @@
+"""The protocol every store keeps: one snapshot behind the tenant wall, pages over visible labels, one writer."""
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+import orjson
+
+
+@dataclass(frozen=True, slots=True)
+class Tenant:
+    """The tenant triple. No deployment is the empty string."""
+
+    org_id: str
+    workspace_id: str
+    deployment_id: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Position:
+    """A place in a kind's total order: the order values (descending ones negated), then the key."""
+
+    order: tuple[int, ...]
+    key: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One stored record on its way out. ``doc`` is its canonical JSON, already masked where a policy masks."""
+
+    kind: str
+    label_id: int
+    position: Position
+    doc: bytes
+
+    def record(self) -> dict[str, Any]:
+        """The record, parsed."""
+        parsed: dict[str, Any] = orjson.loads(self.doc)
+        return parsed
+
+    @property
+    def shown(self) -> orjson.Fragment:
+        """The stored bytes, to be placed in a response unparsed."""
+        return orjson.Fragment(self.doc)
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """The rows of one read, in order. ``more`` tells that the next visible row exists."""
+
+    rows: tuple[Row, ...]
+    more: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Is:
+    """The column holds one of the values (a list column: any of its elements does)."""
+
+    column: str
+    values: tuple[str | int | bool, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Below:
+    """An integer column is strictly below the value."""
+
+    column: str
+    value: int
+
+
+@dataclass(frozen=True, slots=True)
+class Above:
+    """An integer column is strictly above the value."""
+
+    column: str
+    value: int
+
+
+@dataclass(frozen=True, slots=True)
+class Contains:
+    """Some of the (folded) text columns contains the text."""
+
+    columns: tuple[str, ...]
+    text: str
+
+
+Where = Is | Below | Above | Contains
+
+
+@dataclass(frozen=True, slots=True)
+class Get:
+    """One record by its key: a page of none or one."""
+
+    kind: str
+    key: tuple[str, ...]
+    where: tuple[Where, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Read:
+    """A page in the kind's order.
+
+    ``after`` starts behind a position. ``last`` takes the page from the end of the order (the rows still come
+    ascending). ``within`` keeps only records of these labels.
+    """
+
+    kind: str
+    limit: int
+    where: tuple[Where, ...] = ()
+    after: Position | None = None
+    last: bool = False
+    within: frozenset[int] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Edge:
+    """For each value of a text column, the first record in the kind's order, or the last: a page of at most one each."""
+
+    kind: str
+    column: str
+    values: tuple[str, ...]
+    last: bool = False
+    where: tuple[Where, ...] = ()
+
+
+Request = Get | Read | Edge
+
+
+@dataclass(frozen=True, slots=True)
+class Lanes:
+    """The labels of one kind that a caller may see at once, and those whose records are judged one by one."""
+
+    visible: frozenset[int]
+    depends: frozenset[int]
+
+
+class Visibility(Protocol):
+    """What a store needs to know of the verdicts of one caller."""
+
+    def lanes(self, kind: str, fields: Sequence[str]) -> Lanes:
+        """The labels to page over when the request filters by ``fields`` (a masked field matches nothing)."""
+
+    def show(self, row: Row, fields: Sequence[str]) -> Row | None:
+        """The row as this caller sees it, masked; None when it is hidden or a filtered field is masked in it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """One validated record, ready to be stored.
+
+    ``columns`` holds one value for each of the kind's single columns, ``lists`` one tuple for each list column, both in
+    the kind's order; ``label`` is the canonical JSON of the record pruned to its label's properties.
+    """
+
+    kind: str
+    tenant: Tenant
+    key: tuple[str, ...]
+    order: tuple[int, ...]
+    label: bytes
+    columns: tuple[str | int | None, ...]
+    lists: tuple[tuple[str, ...], ...]
+    doc: bytes
+    source: bytes | None = None
+    updated_at_ms: int | None = None
+    line: int = field(default=1, compare=False)
+    """Where it was read, for messages."""
+    inherit: "Callable[[bytes], Prepared] | None" = field(default=None, compare=False)
+    """Given the stored document, this record with what it inherits from it (a run keeps its scope)."""
+
+
+@dataclass(frozen=True, slots=True)
+class LoadMark:
+    """How far a load has come: written in the same transaction as its records."""
+
+    load_id: str
+    lines: int
+    finished: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What a write did: records accepted (no-ops included) and, of them, left alone because a newer one is stored."""
+
+    accepted: int = 0
+    stale: int = 0
+
+
+class Snapshot(Protocol):
+    """One consistent view of one tenant. Nothing of another tenant can be reached through it."""
+
+    tenant: Tenant
+    authority_version: int
+    managed: bool
+    """Whether the tenant has ever had a membership record."""
+
+    async def labels(self, kind: str, after: int) -> Sequence[tuple[int, bytes]]:
+        """The kind's labels with an id above ``after``, ascending, each with its pruned record."""
+
+    async def authority(self, kind: str) -> Sequence[bytes]:
+        """Every record of a catalogue kind, unjudged: for computing the caller's authority, never for showing."""
+
+    async def read(self, requests: Sequence[Request], visible: Visibility) -> list[Page]:
+        """Answer all requests from this snapshot, each with what ``visible`` lets through."""
+
+
+class Change(Snapshot, Protocol):
+    """A snapshot inside a write transaction: read, decide, put, and all of it commits or none."""
+
+    async def put(self, records: Iterable[Prepared]) -> Outcome:
+        """Insert or replace by key, as each kind's write rule says."""
+
+    async def delete(self, kind: str, key: tuple[str, ...]) -> bool:
+        """Remove one record of the snapshot's tenant; whether it was there."""
+
+
+class Store(Protocol):
+    """Where records are kept."""
+
+    def snapshot(self, tenant: Tenant) -> AbstractAsyncContextManager[Snapshot]:
+        """The only door to rows."""
+
+    def change(self, tenant: Tenant) -> AbstractAsyncContextManager[Change]:
+        """One write transaction, durable when the context ends without an error."""
+
+    async def put(self, records: Sequence[Prepared], mark: LoadMark | None = None) -> Outcome:
+        """Store records of any tenants in one durable transaction (the load and admin path)."""
+
+    async def setting(self, name: str, value: Mapping[str, Any]) -> Mapping[str, Any]:
+        """The stored setting, or ``value`` stored now: for keys that all processes share."""
+
+    async def ready(self) -> None:
+        """Prove that the store answers. Raises StoreError."""
+
+    async def close(self) -> None:
+        """Release every connection."""
