@@ -1,7 +1,9 @@
 """The two normal forms in which ids are compared (contract 4.2)."""
 
 # Rust trims Unicode White_Space; str.strip() would also strip U+001C to U+001F.
-WHITE_SPACE = "\t\n\x0b\x0c\r \x85\xa0\u1680" + "".join(map(chr, range(0x2000, 0x200B))) + "\u2028\u2029\u202f\u205f\u3000"
+WHITE_SPACE = (
+    "\t\n\x0b\x0c\r \x85\xa0\u1680" + "".join(map(chr, range(0x2000, 0x200B))) + "\u2028\u2029\u202f\u205f\u3000"
+)
 _ASCII_LOWER = str.maketrans("ABCDEFGHIJKLMNOPQRSTUVWXYZ-", "abcdefghijklmnopqrstuvwxyz_")
 
 
@@ -11,7 +13,7 @@ def folded(text: str) -> str:
 
 
 def unit_id(text: str) -> str:
-    """The canonical form of an org unit's id: trimmed, Unicode lowercase. A blank id stays blank and matches nothing."""
+    """The canonical form of an org unit's id: trimmed, lowercase in Unicode. A blank id matches nothing."""
     return text.strip(WHITE_SPACE).lower()
 
 

@@ -115,7 +115,7 @@ class Read:
 
 @dataclass(frozen=True, slots=True)
 class Edge:
-    """For each value of a text column, the first record in the kind's order, or the last: a page of at most one each."""
+    """For each value of a text column, the first record in the kind's order, or the last; at most one each."""
 
     kind: str
     column: str

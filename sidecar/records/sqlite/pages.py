@@ -222,18 +222,18 @@ class _Walk:
     def _merged(self, lanes: list[Lane], after: Position | None, size: int) -> list[Found]:
         """A k-way merge that opens a lane only when its head is due, so a page opens at most as many as it has rows."""
         heap: list[tuple[Any, ...]] = [
-            ((head,), index) for index, head in self._first_places(lanes, after) if head is not None
+            ((head,), index, 0, None) for index, head in self._first_places(lanes, after) if head is not None
         ]
         heapq.heapify(heap)
         merged: list[Found] = []
         while heap and len(merged) < size:
             entry = heapq.heappop(heap)
             index = entry[1]
-            if len(entry) == 2:  # a lane not opened yet, known by its leading column only
+            at, chunk = entry[2], entry[3]
+            if chunk is None:  # a lane not opened yet, known by its leading column only
                 chunk = self._chunk(lanes[index], after, FIRST_CHUNK)
                 heapq.heappush(heap, (chunk[0][0], index, 0, chunk))
                 continue
-            at, chunk = entry[2], entry[3]
             if not merged or merged[-1][2] != chunk[at][2]:
                 merged.append(chunk[at])
             following = self._following(lanes[index], chunk, at)

@@ -1,22 +1,22 @@
 """Opening a store: create it, refuse a newer one, and bring records of a changed kind to its new form."""
 
 import sqlite3
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 import orjson
 
-from sidecar.errors import StoreError, StoreVersionError
-from sidecar.records.ingest import Intake
-from sidecar.records.schemas import Kinds
+from sidecar.errors import Reject, StoreError, StoreVersionError
 from sidecar.records.sqlite.tables import APPLICATION_ID, BASE, STORE_VERSION, Table, quoted
 from sidecar.records.sqlite.write import Interned, Writer
 from sidecar.records.store import Prepared
 
 BATCH = 1_000
+Accept = Callable[[str, object], Prepared | list[Reject]]
+"""Validates one record of a kind and prepares it, or says why not."""
 
 
-def prepare(connection: sqlite3.Connection, tables: Mapping[str, Table], kinds: Kinds) -> None:
-    """Make the file ready for these kinds. Raises StoreError, StoreVersionError; an interrupted run is taken up again."""
+def prepare(connection: sqlite3.Connection, tables: Mapping[str, Table], accept: Accept) -> None:
+    """Make the file ready for these kinds; an interrupted promotion goes on. Raises StoreError, StoreVersionError."""
     connection.execute("BEGIN IMMEDIATE")
     try:
         _stamp(connection)
@@ -31,7 +31,7 @@ def prepare(connection: sqlite3.Connection, tables: Mapping[str, Table], kinds: 
         connection.rollback()
     for name in _set_aside_kinds(connection):
         if name in tables:
-            _promote(connection, tables, kinds, name)
+            _promote(connection, tables, accept, name)
 
 
 def _stamp(connection: sqlite3.Connection) -> None:
@@ -82,9 +82,9 @@ def _set_aside_kinds(connection: sqlite3.Connection) -> list[str]:
     return [name.removeprefix("aside_") for (name,) in found]
 
 
-def _promote(connection: sqlite3.Connection, tables: Mapping[str, Table], kinds: Kinds, name: str) -> None:
+def _promote(connection: sqlite3.Connection, tables: Mapping[str, Table], accept: Accept, name: str) -> None:
     """Validate and store again what was set aside, batch by batch, so that it can be interrupted."""
-    intake, aside = Intake(kinds), quoted(_aside(name))
+    aside = quoted(_aside(name))
     while True:
         connection.execute("BEGIN IMMEDIATE")
         try:
@@ -93,15 +93,15 @@ def _promote(connection: sqlite3.Connection, tables: Mapping[str, Table], kinds:
                 connection.execute(f"DROP TABLE {aside}")
                 connection.commit()
                 return
-            Writer(connection, tables, Interned()).put([_accepted(intake, name, doc) for _, doc in batch])
+            Writer(connection, tables, Interned()).put([_accepted(accept, name, doc) for _, doc in batch])
             connection.execute(f"DELETE FROM {aside} WHERE _row <= ?", (batch[-1][0],))
             connection.commit()
         finally:
             connection.rollback()
 
 
-def _accepted(intake: Intake, name: str, document: bytes) -> Prepared:
-    result = intake.accept(name, orjson.loads(document))
+def _accepted(accept: Accept, name: str, document: bytes) -> Prepared:
+    result = accept(name, orjson.loads(document))
     if isinstance(result, list):
         first = result[0]
         raise StoreError(
@@ -109,5 +109,3 @@ def _accepted(intake: Intake, name: str, document: bytes) -> Prepared:
             f"start with the schema as it was and mend the record, or mend the schema"
         )
     return result
-
-

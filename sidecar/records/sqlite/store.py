@@ -13,7 +13,7 @@ import orjson
 
 from sidecar.errors import StoreError
 from sidecar.records.schemas import Kinds
-from sidecar.records.sqlite import promote, tables
+from sidecar.records.sqlite import promote
 from sidecar.records.sqlite.pages import Pages, Strategy
 from sidecar.records.sqlite.tables import Table
 from sidecar.records.sqlite.write import Interned, Writer
@@ -48,7 +48,9 @@ class SqliteSnapshot:
 
     async def labels(self, kind: str, after: int) -> Sequence[tuple[int, bytes]]:
         """The kind's labels with an id above ``after``, ascending, each with its pruned record."""
-        statement = "SELECT label_id, body FROM label WHERE tenant_id = ? AND kind = ? AND label_id > ? ORDER BY label_id"
+        statement = (
+            "SELECT label_id, body FROM label WHERE tenant_id = ? AND kind = ? AND label_id > ? ORDER BY label_id"
+        )
         found: list[tuple[int, bytes]] = await self._run(
             lambda: self._connection.execute(statement, (self._tenant_id, kind, after)).fetchall()
         )
@@ -94,6 +96,7 @@ class SqliteStore:
         self,
         path: Path,
         kinds: Kinds,
+        accept: promote.Accept,
         *,
         strategy: Strategy = "auto",
         read_connections: int = 16,
@@ -114,7 +117,7 @@ class SqliteStore:
         self._writing = asyncio.Lock()
         self._writer = self._connect()
         try:
-            promote.prepare(self._writer, self.tables, kinds)
+            promote.prepare(self._writer, self.tables, accept)
         except sqlite3.Error as error:
             raise StoreError(f"{path} cannot be used as a store: {error}") from error
 
@@ -185,7 +188,7 @@ class SqliteStore:
             self.interned.forget()
 
     async def _in_writer(self, work: Callable[[], T]) -> T:
-        """Run in the writer's thread, to its end even when the request is cancelled: a transaction is never left half."""
+        """Run in the writer's thread, to its end even when the request is cancelled: nothing is left half-done."""
         future = asyncio.get_running_loop().run_in_executor(self._writes, work)
         try:
             return await asyncio.shield(future)

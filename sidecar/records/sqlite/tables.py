@@ -1,7 +1,7 @@
 """The tables and indexes of each kind, derived from its schema's annotations.
 
-A kind has one table. ``_tenant`` and ``_label`` are interned ids, ``_k1…`` the key, ``_o1…`` the order values (descending
-ones negated, so that every order is ascending), then one typed column per filterable property and mark, then the
+A kind has one table. ``_tenant`` and ``_label`` are interned ids, ``_k1…`` the key, ``_o1…`` the order values
+(descending ones negated, so that every order is ascending), then one typed column per filterable property and mark, then the
 document. A list column is a table of its own that is also its index.
 """
 
@@ -31,14 +31,16 @@ CREATE TABLE label (
 CREATE INDEX label_of_kind ON label (tenant_id, kind, label_id);
 CREATE TABLE kind (name TEXT PRIMARY KEY, digest TEXT NOT NULL) STRICT, WITHOUT ROWID;
 CREATE TABLE setting (name TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT, WITHOUT ROWID;
-CREATE TABLE load (load_id TEXT PRIMARY KEY, lines INTEGER NOT NULL, finished INTEGER NOT NULL DEFAULT 0) STRICT, WITHOUT ROWID;
+CREATE TABLE load (
+  load_id TEXT PRIMARY KEY, lines INTEGER NOT NULL, finished INTEGER NOT NULL DEFAULT 0
+) STRICT, WITHOUT ROWID;
 """
 
 _SQL_TYPES = {"text": "TEXT", "integer": "INTEGER", "boolean": "INTEGER"}
 
 
 def quoted(name: str) -> str:
-    """A name of the registry as an SQL identifier. Registry names hold ``[a-z0-9_.]`` only; quoting keeps dots whole."""
+    """A name of the registry (``[a-z0-9_.]`` only) as an SQL identifier; quoting keeps its dots."""
     return f'"{name}"'
 
 
@@ -114,6 +116,7 @@ class Table:
             table = self.list_table(column.name)
             yield (
                 f"CREATE TABLE {table} (_tenant INTEGER NOT NULL, _value TEXT NOT NULL, _label INTEGER NOT NULL, "
-                f"{texts}{orders}_row INTEGER NOT NULL, PRIMARY KEY (_tenant, _value, _label, {place})) STRICT, WITHOUT ROWID"
+                f"{texts}{orders}_row INTEGER NOT NULL, PRIMARY KEY (_tenant, _value, _label, {place})) "
+                f"STRICT, WITHOUT ROWID"
             )
             yield f"CREATE INDEX {quoted(f'{stem} rows of {column.name}')} ON {table} (_row)"

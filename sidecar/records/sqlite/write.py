@@ -194,7 +194,8 @@ class Writer:
             return
         managed = int(table.kind.authority == "membership")
         self._connection.execute(
-            "UPDATE tenant SET authority_version = authority_version + 1, managed = max(managed, ?) WHERE tenant_id = ?",
+            "UPDATE tenant SET authority_version = authority_version + 1, managed = max(managed, ?) "
+            "WHERE tenant_id = ?",
             (managed, tenant_id),
         )
 
