@@ -10,7 +10,7 @@ import orjson
 import pytest
 
 from sidecar.errors import RecordConflict, StoreError, StoreVersionError
-from sidecar.records.schemas import Column, Kind, Kinds, Order
+from sidecar.records.kind import Column, Kind, Kinds, Order
 from sidecar.records.sqlite import SqliteStore
 from sidecar.records.sqlite.pages import Strategy
 from sidecar.records.store import Edge, Get, Is, Lanes, Position, Prepared, Read, Row, Tenant

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from sidecar.records.forms import folded
-from sidecar.records.schemas import Column
+from sidecar.records.kind import Column
 from sidecar.records.sqlite.tables import Table, quoted
 from sidecar.records.store import Above, Below, Contains, Is, Position, Where
 

@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 import orjson
 
 from sidecar.errors import StoreError
-from sidecar.records.schemas import Kinds
+from sidecar.records.kind import Kinds
 from sidecar.records.sqlite import promote
 from sidecar.records.sqlite.pages import Pages, Strategy
 from sidecar.records.sqlite.tables import Table

@@ -1,15 +1,15 @@
 """The tables and indexes of each kind, derived from its schema's annotations.
 
 A kind has one table. ``_tenant`` and ``_label`` are interned ids, ``_k1…`` the key, ``_o1…`` the order values
-(descending ones negated, so that every order is ascending), then one typed column per filterable property and mark, then the
-document. A list column is a table of its own that is also its index.
+(descending ones negated, so that every order is ascending), then one typed column per filterable property and mark,
+then the document. A list column is a table of its own that is also its index.
 """
 
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
 
-from sidecar.records.schemas import Column, Kind
+from sidecar.records.kind import Column, Kind
 
 STORE_VERSION = 1
 APPLICATION_ID = 0x51DECA12
