@@ -11,6 +11,17 @@ import orjson
 from sidecar.records.store import Tenant
 
 
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """What a request proved of itself. ``org_units`` is None when it says nothing of units; an empty claim counts."""
+
+    tenant: Tenant
+    actor_id: str | None = None
+    org_units: tuple[str, ...] | None = None
+    roles: tuple[str, ...] = ()
+    data_classes: tuple[str, ...] = ()
+
+
 @dataclass(frozen=True)
 class Caller:
     """Everything a policy may read about who is asking. ``grants`` hold their defaults and are active now."""
