@@ -1,0 +1,1 @@
+"""The two listeners: bytes in, a bounded query; a view, bytes out."""
