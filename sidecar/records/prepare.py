@@ -1,0 +1,208 @@
+"""What a store needs of a valid record: key, order, label, columns, bytes. Compiled once for each kind."""
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import jsonschema_rs
+import orjson
+
+from sidecar.records.canonical import FORMS
+from sidecar.records.forms import WHITE_SPACE, folded
+from sidecar.records.kind import Column, Kind, Order
+from sidecar.records.places import names
+from sidecar.records.store import Prepared, Tenant
+from sidecar.records.strict import fault_in
+
+LAST = 2**63 - 1
+"""The order value of a record that has none."""
+
+Faults = list[tuple[str, str]]
+"""What is wrong with a record: JSON pointers and sentences."""
+
+_SORTED = orjson.OPT_SORT_KEYS
+_CHECKED = orjson.OPT_SORT_KEYS | orjson.OPT_STRICT_INTEGER
+_NUL_ESCAPED = b"\\u0000"
+
+Path = tuple[str, ...]
+Form = Callable[[str], str]
+
+
+@dataclass(frozen=True, slots=True)
+class _Leaf:
+    """A property that is kept whole, in a form if it has one."""
+
+    form: Form | None
+
+
+Tree = dict[str, "Tree | _Leaf"]
+
+
+class Preparer:
+    """Makes valid records of one kind ready to be stored."""
+
+    def __init__(self, kind: Kind) -> None:
+        self._kind = kind
+        self._key = tuple((pointer, names(pointer)) for pointer in kind.id)
+        self._tenant = names(kind.tenant)
+        self._order = tuple(_order_value(order) for order in kind.order)
+        self._label = _tree(kind)
+        self._singles = tuple(_single(kind, column) for column in kind.columns if not column.many)
+        self._lists = tuple(_list(column) for column in kind.columns if column.many)
+        self._updated = names(kind.updated) if kind.updated else None
+
+    def prepare(
+        self,
+        record: dict[str, Any],
+        line: int,
+        source: bytes | None = None,
+        inherit: Callable[[bytes], Prepared] | None = None,
+    ) -> Prepared | Faults:
+        """The prepared record; faults when its key or tenant is blank, or it holds what no store keeps."""
+        doc = _encoded(record)
+        if doc is None:
+            return [fault_in(record) or ("", "cannot be written as JSON")]
+        key = tuple([at(record, path) for _, path in self._key])
+        owner = at(record, self._tenant)
+        tenant = Tenant(owner["org_id"], owner["workspace_id"], owner.get("deployment_id", ""))
+        faults = list(self._blanks(key, owner))
+        if faults:
+            return faults
+        return Prepared(
+            kind=self._kind.name,
+            tenant=tenant,
+            key=key,
+            order=tuple([value(record) for value in self._order]),
+            label=orjson.dumps(_pruned(record, self._label), option=_SORTED),
+            columns=tuple([value(record) for value in self._singles]),
+            lists=tuple([values(record) for values in self._lists]),
+            doc=doc,
+            source=source,
+            updated_at_ms=at(record, self._updated) if self._updated else None,
+            line=line,
+            inherit=inherit,
+        )
+
+    def _blanks(self, key: Path, owner: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+        for part, (pointer, _) in zip(key, self._key, strict=True):
+            if not part or not part.strip(WHITE_SPACE):
+                yield pointer, "is blank, and part of the record's key"
+        for name in ("org_id", "workspace_id", "deployment_id"):
+            given = owner.get(name)
+            if given is not None and not given.strip(WHITE_SPACE):
+                hint = "; leave it out when there is none" if name == "deployment_id" else ""
+                yield f"{self._kind.tenant}/{name}", f"is blank, and part of the record's tenant{hint}"
+
+
+def at(record: Any, path: Path) -> Any:
+    """The value at the end of a path of names; None when it is not there."""
+    for name in path:
+        if record.__class__ is not dict:
+            return None
+        record = record.get(name)
+    return record
+
+
+def _encoded(record: dict[str, Any]) -> bytes | None:
+    """The record's canonical bytes; None when something in it cannot be kept."""
+    try:
+        doc = orjson.dumps(record, option=_CHECKED)
+        if _NUL_ESCAPED not in doc or fault_in(record) is None:
+            return doc
+    except TypeError:
+        if fault_in(record) is None:
+            return orjson.dumps(record, option=_SORTED)
+    return None
+
+
+def _order_value(order: Order) -> Callable[[Any], int]:
+    paths = tuple(names(pointer) for pointer in order.pointers)
+    sign = -1 if order.descending else 1
+
+    def one(record: Any, path: Path = paths[0]) -> int:
+        value = at(record, path)
+        return LAST if value is None else sign * value
+
+    def least(record: Any) -> int:
+        found = [value for value in (at(record, path) for path in paths) if value is not None]
+        return sign * min(found) if found else LAST
+
+    return one if len(paths) == 1 else least
+
+
+def _tree(kind: Kind) -> Tree:
+    """The properties of the label as a tree; one that stands below another is part of it."""
+    tree: Tree = {}
+    for pointer in sorted(kind.label, key=len):
+        *parents, last = names(pointer)
+        node: Tree | _Leaf = tree
+        for name in parents:
+            node = node.setdefault(name, {}) if isinstance(node, dict) else node
+        if isinstance(node, dict):
+            form = kind.canonical.get(pointer)
+            node.setdefault(last, _Leaf(FORMS[form] if form else None))
+    return tree
+
+
+def _pruned(record: Mapping[str, Any], tree: Tree) -> dict[str, Any]:
+    """The record with the tree's properties only. Parents the record has are kept, so that rules can tell."""
+    found: dict[str, Any] = {}
+    for name, below in tree.items():
+        if name not in record:
+            continue
+        value = record[name]
+        if below.__class__ is dict:
+            found[name] = _pruned(value, below) if value.__class__ is dict else value
+        else:
+            form = below.form  # type: ignore[union-attr]
+            found[name] = form(value) if form is not None and value.__class__ is str else value
+    return found
+
+
+def _single(kind: Kind, column: Column) -> Callable[[Any], str | int | None]:
+    """How a column's one value is read off a record."""
+    if column.mark is not None:
+        holds = jsonschema_rs.validator_for(dict(column.mark), pattern_options=jsonschema_rs.RegexOptions()).is_valid
+        return lambda record: int(holds(record))
+    path = names(column.pointer)
+    wanted = (str,) if column.type == "text" else (int, bool)
+    forms = [FORMS[kind.canonical[column.pointer]]] if column.pointer in kind.canonical else []
+    forms += [folded] if column.folded else []
+
+    def value(record: Any) -> str | int | None:
+        found = at(record, path)
+        if found.__class__ not in wanted:
+            return None
+        for form in forms:
+            found = form(found)
+        return int(found) if found.__class__ is bool else found
+
+    return value
+
+
+def _list(column: Column) -> Callable[[Any], tuple[str, ...]]:
+    """How a list column's texts are read off a record, each once."""
+    deep = column.pointer.endswith("/**")
+    path = names(column.pointer.removesuffix("/**").removesuffix("/*"))
+
+    def values(record: Any) -> tuple[str, ...]:
+        found = at(record, path)
+        if deep:
+            texts = list(_texts(found))
+        else:
+            texts = [item for item in found if item.__class__ is str] if found.__class__ is list else []
+        return tuple(dict.fromkeys(folded(text) if column.folded else text for text in texts))
+
+    return values
+
+
+def _texts(value: Any) -> Iterator[str]:
+    """Every text inside a value; names are not values."""
+    if value.__class__ is str:
+        yield value
+    elif value.__class__ is dict:
+        for item in value.values():
+            yield from _texts(item)
+    elif value.__class__ is list:
+        for item in value:
+            yield from _texts(item)
