@@ -1,0 +1,1 @@
+"""The expression language of the policies: CEL over JSON values."""

@@ -1,0 +1,294 @@
+"""What can go wrong with a rule, and every sentence about it.
+
+CelError
+├── CelSyntaxError    the text is no CEL, or is beyond a limit
+├── CelCheckErrors    the text is CEL, but not over these types; all findings at once
+├── EvaluationError   a value the rule needs is missing, of another type or out of range
+└── Unknown           the rule read what is not known yet (a label does not hold it)
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from difflib import get_close_matches
+
+from sidecar.errors import SidecarError
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """A piece of a rule's text. ``offset`` and ``end`` count code points from 0, ``line`` and ``column`` from 1."""
+
+    offset: int
+    end: int
+    line: int
+    column: int
+
+
+class CelError(SidecarError):
+    """Anything wrong with a rule: its text, its types, or one evaluation."""
+
+
+class CelSyntaxError(CelError):
+    """The text cannot be read as CEL. ``span`` is the place, ``message`` the sentence."""
+
+    def __init__(self, message: str, span: Span) -> None:
+        super().__init__(f"{span.line}:{span.column}: {message}")
+        self.message = message
+        self.span = span
+
+
+@dataclass(frozen=True, slots=True)
+class CheckError:
+    """One thing wrong with the types of a rule."""
+
+    span: Span
+    message: str
+
+
+class CelCheckErrors(CelError):
+    """Everything the checker found in one rule."""
+
+    def __init__(self, errors: Sequence[CheckError]) -> None:
+        super().__init__("\n".join(f"{error.span.line}:{error.span.column}: {error.message}" for error in errors))
+        self.errors = tuple(errors)
+
+
+class EvaluationError(CelError):
+    """This evaluation has no value. A rule that errs is never true."""
+
+
+class Unknown(CelError):
+    """This evaluation needs something that is not known here."""
+
+
+def nearest(name: str, known: Iterable[str]) -> str:
+    """`` (did you mean …?)`` with the nearest known name, or nothing."""
+    close = get_close_matches(name, sorted(known), n=1, cutoff=0.6)
+    return f"; did you mean '{close[0]}'?" if close else ""
+
+
+# --- the text ---------------------------------------------------------------------------------------------------------
+
+
+def source_too_long(limit: int) -> str:
+    return f"the expression is longer than {limit} bytes"
+
+
+def too_deep(limit: int) -> str:
+    return f"the expression is nested deeper than {limit} levels"
+
+
+def too_many_nodes(limit: int) -> str:
+    return f"the expression has more than {limit} parts"
+
+
+def too_nested_loops(limit: int) -> str:
+    return f"loops are nested deeper than {limit}"
+
+
+def unexpected(found: str, wanted: str) -> str:
+    return f"expected {wanted}, found {found}"
+
+
+def unexpected_character(character: str) -> str:
+    return f"{character!r} has no meaning here"
+
+
+def single_operator(found: str) -> str:
+    return f"'{found}' is no operator; did you mean '{found * 2}'?"
+
+
+def unterminated_string() -> str:
+    return "this string has no end"
+
+
+def bad_escape(text: str) -> str:
+    return f"'{text}' is no escape sequence"
+
+
+def bad_code_point(text: str) -> str:
+    return f"'{text}' is no Unicode scalar value"
+
+
+def escape_in_bytes(text: str) -> str:
+    return f"'{text}' cannot stand in bytes; use \\x and two hexadecimal digits"
+
+
+def integer_out_of_range(text: str, kind: str) -> str:
+    return f"{text} does not fit {kind} of 64 bits"
+
+
+def reserved_word(word: str) -> str:
+    return f"'{word}' is a reserved word and cannot be a name"
+
+
+def macro_variable() -> str:
+    return "a loop variable must be a plain name"
+
+
+def has_needs_field() -> str:
+    return "has() takes one field selection, like has(record.scope)"
+
+
+def message_literal() -> str:
+    return "protobuf messages are not supported; write a map, like {'key': value}"
+
+
+def optional_syntax() -> str:
+    return "an optional entry needs '?' before an expression"
+
+
+# --- the types --------------------------------------------------------------------------------------------------------
+
+
+def unknown_name(name: str, known: Iterable[str]) -> str:
+    return f"there is no '{name}' here{nearest(name, known)}"
+
+
+def unknown_field(name: str, owner: str, known: Iterable[str]) -> str:
+    return f"{owner} has no field '{name}'{nearest(name, known)}"
+
+
+def no_fields(type_name: str, name: str) -> str:
+    return f"{type_name} has no fields, so '.{name}' cannot be read"
+
+
+def has_no_meaning(type_name: str, name: str) -> str:
+    return f"has() asks for a field, but {type_name} has none, so '.{name}' cannot be asked for"
+
+
+def unknown_function(name: str, known: Iterable[str]) -> str:
+    return f"there is no function '{name}'{nearest(name, known)}"
+
+
+def never_equal(left: str, right: str) -> str:
+    return f"{left} and {right} cannot be compared: they are never equal"
+
+
+def in_string() -> str:
+    return "'in' looks into a list or a map, not into a string; for a part of a string write .contains()"
+
+
+def in_other(type_name: str) -> str:
+    return f"'in' looks into a list or a map, not into {type_name}"
+
+
+def never_in(left: str, right: str) -> str:
+    return f"{left} is never in {right}"
+
+
+def no_overload(operator: str, types: Sequence[str]) -> str:
+    return f"'{operator}' does not apply to {' and '.join(types) or 'nothing'}"
+
+
+def no_method(name: str, target: str, arguments: Sequence[str]) -> str:
+    return f"{target} has no '.{name}({', '.join(arguments)})'"
+
+
+def not_a_method(name: str) -> str:
+    return f"'{name}' is called as {name}(…), not on a value"
+
+
+def not_a_function(name: str) -> str:
+    return f"'{name}' is called on a value, as value.{name}(…)"
+
+
+def not_boolean(operator: str, found: str) -> str:
+    return f"'{operator}' joins conditions, but this is {found}"
+
+
+def not_a_condition(found: str) -> str:
+    return f"this must be a condition (true or false), but it is {found}"
+
+
+def wrong_type(wanted: str, found: str) -> str:
+    return f"this must be {wanted}, but it is {found}"
+
+
+def branches_differ(left: str, right: str) -> str:
+    return f"both branches must have one type, but they are {left} and {right}"
+
+
+def loop_over(found: str, macro: str) -> str:
+    return f"'.{macro}()' goes through a list or a map, not through {found}"
+
+
+def loop_predicate(macro: str, found: str) -> str:
+    return f"the condition of '.{macro}()' must be true or false, but it is {found}"
+
+
+def shadows(name: str) -> str:
+    return f"'{name}' already has a meaning here; give the loop variable another name"
+
+
+def not_in_enum(value: str, allowed: Sequence[str]) -> str:
+    close = nearest(value, allowed)
+    shown = ", ".join(f"'{item}'" for item in allowed[:8]) + (", …" if len(allowed) > 8 else "")  # noqa: PLR2004
+    return f"'{value}' never occurs here{close or f'; the values are {shown}'}"
+
+
+def bad_pattern(reason: str) -> str:
+    return f"this is no RE2 pattern: {reason}"
+
+
+def too_large_with_lets(limit: int) -> str:
+    return f"with its named expressions written out, this has more than {limit} parts"
+
+
+def too_many_errors(count: int) -> str:
+    return f"there are more errors; the first {count} are shown"
+
+
+# --- one evaluation ---------------------------------------------------------------------------------------------------
+
+
+def missing_field(name: str) -> str:
+    return f"'{name}' is missing"
+
+
+def missing_key(key: object) -> str:
+    return f"the map has no key {key!r}"
+
+
+def wrong_value(name: str, wanted: str, found: str) -> str:
+    return f"'{name}' should be {wanted}, but is {found}"
+
+
+def unknown_path(name: str) -> str:
+    return f"'{name}' is not known here"
+
+
+def no_such_overload(operation: str, types: Sequence[str]) -> str:
+    return f"no such overload: '{operation}' over {', '.join(types)}"
+
+
+def overflow(kind: str) -> str:
+    return f"the result does not fit {kind} of 64 bits"
+
+
+def by_zero(operation: str) -> str:
+    return f"{operation} by zero"
+
+
+def out_of_range(index: object, size: int) -> str:
+    return f"index {index} is outside a list of {size}"
+
+
+def duplicate_key(key: object) -> str:
+    return f"the key {key!r} is given twice"
+
+
+def bad_key(kind: str) -> str:
+    return f"{kind} cannot be a map key"
+
+
+def bad_conversion(value: object, kind: str) -> str:
+    return f"{value!r} cannot become {kind}"
+
+
+def over_budget(limit: int) -> str:
+    return f"this took more than {limit} steps"
+
+
+def no_value(reason: object) -> str:
+    return f"no value: {reason}"
