@@ -1,0 +1,72 @@
+"""Opening a store whose kinds' schemas have changed."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import orjson
+import pytest
+
+from sidecar.errors import Reject, StoreError
+from sidecar.records.kind import Column, Kind, Kinds
+from sidecar.records.sqlite import SqliteStore
+from sidecar.records.store import Is, Lanes, Prepared, Read, Row, Tenant
+
+T = Tenant("org", "main")
+OLD = Kind("note", {}, {}, ("/id",), "/t", (), ("/unit",), (), "upsert", {}, None, None, None, "old")
+NEW = replace(OLD, columns=(Column("unit", "/unit", "text", False, False, None, ("unit",)),), digest="new")
+
+
+def before(name: str) -> Prepared:
+    doc = orjson.dumps({"id": name, "unit": "u"})
+    return Prepared("note", T, (name,), (), b"{}", (), (), doc)
+
+
+def accept(kind: str, record: object) -> Prepared:
+    assert isinstance(record, dict)
+    label = orjson.dumps({"unit": record["unit"]})
+    return Prepared(kind, T, (record["id"],), (), label, (record["unit"],), (), orjson.dumps(record))
+
+
+def refuse(kind: str, record: object) -> list[Reject]:
+    return [Reject(1, kind, "/unit", "is not of this world")]
+
+
+class Everything:
+    def lanes(self, kind: str, fields: Sequence[str]) -> Lanes:
+        return Lanes(frozenset(range(1, 9)), frozenset())
+
+    def show(self, row: Row, fields: Sequence[str]) -> Row | None:
+        return row
+
+
+async def stored(store: SqliteStore) -> list[str]:
+    async with store.snapshot(T) as snap:
+        (page,) = await snap.read([Read("note", 5_000, (Is("unit", ("u",)),))], Everything())
+    return [row.position.key[0] for row in page.rows]
+
+
+async def test_records_are_promoted_again(tmp_path: Path) -> None:
+    """A changed schema's new columns and labels hold for what was stored before, in batches, and once."""
+    names = [f"n{number:04}" for number in range(2_500)]
+    first = SqliteStore(tmp_path / "s.db", Kinds({"note": OLD}), accept)
+    await first.put([before(name) for name in names])
+    await first.close()
+    second = SqliteStore(tmp_path / "s.db", Kinds({"note": NEW}), accept)
+    assert await stored(second) == names
+    await second.close()
+    third = SqliteStore(tmp_path / "s.db", Kinds({"note": NEW}), refuse)
+    assert await stored(third) == names
+    await third.close()
+
+
+async def test_a_record_that_no_longer_validates_stops_the_start(tmp_path: Path) -> None:
+    """The store refuses to serve, says which place is wrong, loses nothing, and goes on once it is mended."""
+    first = SqliteStore(tmp_path / "s.db", Kinds({"note": OLD}), accept)
+    await first.put([before("n")])
+    await first.close()
+    with pytest.raises(StoreError, match="/unit: is not of this world"):
+        SqliteStore(tmp_path / "s.db", Kinds({"note": NEW}), refuse)
+    second = SqliteStore(tmp_path / "s.db", Kinds({"note": NEW}), accept)
+    assert await stored(second) == ["n"]
+    await second.close()
