@@ -12,25 +12,7 @@ from sidecar.cel.errors import CelSyntaxError, Span
 TokenKind = OneOf["name", "quoted", "literal", "punctuation", "end"]
 
 RESERVED = frozenset(
-    [
-        "as",
-        "break",
-        "const",
-        "continue",
-        "else",
-        "for",
-        "function",
-        "if",
-        "import",
-        "let",
-        "loop",
-        "package",
-        "namespace",
-        "return",
-        "var",
-        "void",
-        "while",
-    ]
+    "as break const continue else for function if import let loop package namespace return var void while".split()
 )
 KEYWORDS = frozenset(("in", "true", "false", "null"))
 
