@@ -57,7 +57,7 @@ class EvaluationError(CelError):
     """This evaluation has no value. A rule that errs is never true."""
 
 
-class Unknown(CelError):  # noqa: N818 - the third verdict, not a mistake
+class Unknown(CelError):
     """This evaluation needs something that is not known here."""
 
 

@@ -12,7 +12,25 @@ from sidecar.cel.errors import CelSyntaxError, Span
 TokenKind = OneOf["name", "quoted", "literal", "punctuation", "end"]
 
 RESERVED = frozenset(
-    "as break const continue else for function if import let loop package namespace return var void while".split()
+    [
+        "as",
+        "break",
+        "const",
+        "continue",
+        "else",
+        "for",
+        "function",
+        "if",
+        "import",
+        "let",
+        "loop",
+        "package",
+        "namespace",
+        "return",
+        "var",
+        "void",
+        "while",
+    ]
 )
 KEYWORDS = frozenset(("in", "true", "false", "null"))
 

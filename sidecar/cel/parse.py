@@ -1,7 +1,7 @@
 """Tokens to tree: a precedence parser, bounded in text, depth and parts. Macros are recognised here."""
 
 from sidecar.cel import errors
-from sidecar.cel.ast import Bind, Call, Expr, Ident, ListExpr, Literal, MapExpr, Scalar, Select, UInt
+from sidecar.cel.ast import Call, Expr, Ident, ListExpr, Literal, MapExpr, Scalar, Select
 from sidecar.cel.errors import CelSyntaxError, Span
 from sidecar.cel.lex import KEYWORDS, RESERVED, Token, tokens
 from sidecar.cel.limits import LIMITS, Limits
@@ -123,7 +123,7 @@ class Parser:
 
     def _unary(self) -> Expr:
         start = self.token.span
-        operators = []
+        operators: list[Token] = []
         while self.token.kind == "punctuation" and self.token.text in "!-":
             if operators and operators[0].text != self.token.text:
                 raise self.unexpected("a value")
@@ -146,7 +146,7 @@ class Parser:
         start = self._last.span if negative else self.token.span
         token = self._advance()
         value = token.value
-        assert isinstance(value, (int, float))  # noqa: S101 - the caller looked
+        assert isinstance(value, (int, float))
         if type(value) is int and value == _INT_MIN_MAGNITUDE and not negative:
             raise CelSyntaxError(errors.integer_out_of_range(token.text, "an integer"), token.span)
         span = self._span(start)
@@ -172,7 +172,7 @@ class Parser:
     def _selection(self, expr: Expr, start: Span) -> Expr:
         optional = self._takes("?")
         token = self.token
-        if token.kind not in ("name", "quoted") or token.text in KEYWORDS and token.kind == "name":
+        if token.kind not in ("name", "quoted") or (token.text in KEYWORDS and token.kind == "name"):
             raise self.unexpected("a field's name")
         self._advance()
         if token.kind == "name" and not optional and self._takes("("):

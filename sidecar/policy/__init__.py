@@ -1,1 +1,0 @@
-"""Policies: read strictly, compiled once, judged per label, proven by their suites."""
