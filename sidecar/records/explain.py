@@ -63,12 +63,22 @@ class Explainer:
 def explained(errors: Iterable[Fault]) -> list[tuple[str, str]]:
     """The deepest cause of each error as pointer and sentence, one for each pointer, at most ``MOST``."""
     found: dict[str, str] = {}
-    for error in errors:
+    for error in _unwrapped(errors):
         deepest = best_match([error]) or error
         found.setdefault(_pointer(deepest), _sentence(deepest))
         if len(found) == MOST:
             break
     return list(found.items())
+
+
+def _unwrapped(errors: Iterable[Fault]) -> Iterator[Fault]:
+    """The errors, where null is allowed those of the other branch: that nobody wrote null goes without saying."""
+    for error in errors:
+        others = [part for part in error.context if part.validator_value != "null"]
+        if error.validator == "anyOf" and len(others) < len(error.context):
+            yield from _unwrapped(others)
+        else:
+            yield error
 
 
 def _pointer(error: Fault) -> str:
