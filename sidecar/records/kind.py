@@ -34,8 +34,8 @@ class Order:
 class Kind:
     """One kind of records, everything resolved.
 
-    ``schema`` is what is served and what policies see, ``source_schema`` what is accepted; they differ for a kind with
-    projection to another shape. ``digest`` changes when stored records must be promoted anew.
+    ``schema`` is what is served and what policies see, ``source_schema`` what is accepted; they differ where a
+    projection makes another shape. ``digest`` changes when stored records must be promoted anew.
     """
 
     name: str

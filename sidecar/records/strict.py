@@ -31,8 +31,12 @@ def read_json(data: bytes) -> Any:
 
 
 def _suspect(data: bytes, value: Any) -> bool:
-    deep = data.count(b"[") + data.count(b"{") > DEEPEST and not _within(value, DEEPEST)
-    return deep or _NUL_ESCAPED in data
+    return _NUL_ESCAPED in data or _deep(data, value)
+
+
+def _deep(data: bytes, value: Any) -> bool:
+    """Whether a value nests too deep; few brackets cannot."""
+    return data.count(b"[") + data.count(b"{") > DEEPEST and not _within(value, DEEPEST)
 
 
 def _within(value: Any, levels: int) -> bool:
@@ -60,7 +64,9 @@ def _read_exactly(data: bytes) -> Any:
         value = _DECODER.decode(text)
     except (ValueError, RecursionError):
         value = read_placed(text)[0]
-    if _within(value, DEEPEST) and fault_in(value) is None:
+    # Only an escape can bring in U+0000 or half a surrogate pair: the decoders above refuse both as they stand.
+    escaped = b"\\u" in data
+    if not _deep(data, value) and not (escaped and fault_in(value)):
         return value
     return read_placed(text)[0]
 

@@ -24,7 +24,8 @@ FIELDS: list[tuple[str, str, Any, str, str, str, dict[str, Any]]] = [
         (
             "started_at_ms finished_at_ms latest_session_id automation_snapshot workflow_definition_version"
             " workflow_definition_snapshot_hash stop_kind trigger_reason consumed_handoff_id runtime_context scheduler"
-            " learning_summary execution_claim pause_reason resume_reason detail stop_reason requested_execution_profile"
+            " learning_summary execution_claim pause_reason resume_reason detail stop_reason"
+            " requested_execution_profile"
         ),
         "",
         {
@@ -171,9 +172,9 @@ FIELDS: list[tuple[str, str, Any, str, str, str, dict[str, Any]]] = [
         None,
         "outbox_id operation scope status created_at_ms updated_at_ms",
         (
-            "run_id source_kind source_id node_id provider tool target idempotency_key payload_digest policy_decision_id"
-            " context_assertion_id effect_id receipt_id compensation_id dead_letter_id claimed_by claimed_at_ms"
-            " claim_expires_at_ms metadata"
+            "run_id source_kind source_id node_id provider tool target idempotency_key payload_digest"
+            " policy_decision_id context_assertion_id effect_id receipt_id compensation_id dead_letter_id claimed_by"
+            " claimed_at_ms claim_expires_at_ms metadata"
         ),
         "",
         {"schema_version": 1, "attempts": 0},
@@ -185,8 +186,8 @@ FIELDS: list[tuple[str, str, Any, str, str, str, dict[str, Any]]] = [
         "effect_id operation audit_hash scope status created_at_ms updated_at_ms",
         (
             "outbox_id action_id run_id source_kind source_id node_id provider tool target policy_decision_id"
-            " context_assertion_id input_digest output_digest receipt_payload_digest receipt_pointer error compensation_id"
-            " external_resource receipt_payload_redacted metadata"
+            " context_assertion_id input_digest output_digest receipt_payload_digest receipt_pointer error"
+            " compensation_id external_resource receipt_payload_redacted metadata"
         ),
         "",
         {"schema_version": 1, "redaction_tier": ""},
@@ -388,8 +389,8 @@ ENUMS: list[tuple[str, str, str]] = [
         "snapshot",
         "/status",
         (
-            "queued running sleeping awaiting_webhook awaiting_approval pausing paused retrying blocked completed failed"
-            " cancelled dead_lettered dry_run"
+            "queued running sleeping awaiting_webhook awaiting_approval pausing paused retrying blocked completed"
+            " failed cancelled dead_lettered dry_run"
         ),
     ),
     (
@@ -436,10 +437,10 @@ ENUMS: list[tuple[str, str, str]] = [
         "org_unit_access_grant",
         "/resource/resource_kind",
         (
-            "organization workspace organization_unit department group project data_room shared_drive document_collection"
-            " data_store dataset document repository directory file artifact memory_space knowledge_space"
-            " secret_provider_credential automation run approval audit_export mcp_server mcp_tool connector_instance"
-            " source_binding source_object ingestion_job external_integration_account"
+            "organization workspace organization_unit department group project data_room shared_drive"
+            " document_collection data_store dataset document repository directory file artifact memory_space"
+            " knowledge_space secret_provider_credential automation run approval audit_export mcp_server mcp_tool"
+            " connector_instance source_binding source_object ingestion_job external_integration_account"
         ),
     ),
     ("org_unit_access_grant", "/effect", "allow deny"),

@@ -187,3 +187,12 @@ def test_records_of_the_runtime_may_lack_their_tenant(tmp_path: Path) -> None:
     (raw,) = runtime_files(tmp_path).records()
     assert isinstance(intake().accept(raw.kind, raw.record, line=raw.line), list)
     assert isinstance(intake().accept(raw.kind, raw.record, line=raw.line, default_tenant=True), Prepared)
+
+
+def test_a_file_beside_the_directory_is_read_only_where_the_runtime_puts_one(tmp_path: Path) -> None:
+    """Workflow runs lie beside a directory called data; what lies beside any other directory is somebody else's."""
+    write(tmp_path, {"workflow_runs.json": {"r": LEAST["workflow_run"]}})
+    for name in ("data", "flat"):
+        write(tmp_path, {f"{name}/runtime/stateful_waits.json": []})
+    assert [raw.kind for raw in runtime_files(tmp_path / "data").records()] == ["workflow_run"]
+    assert list(runtime_files(tmp_path / "flat").records()) == []
