@@ -7,13 +7,19 @@ SidecarError
 │   └── PolicyError        a policy or a suite
 ├── RecordsRejected    records that do not validate; nothing of them is stored
 ├── RecordConflict     an append-only record offered again with other content
+├── Refusal            a request that is not answered: a code, a sentence and what the caller may be told
+│   ├── BadRequest         the query or the body is wrong
+│   ├── Unauthenticated    no identity is proved
+│   ├── Forbidden          an identity that may not do this
+│   ├── Absent             hidden or absent; nobody can tell which
+│   └── Conflict           what was asked for does not fit the state of things
 └── StoreError         the store cannot answer
     └── StoreVersionError  the store was written by a newer release
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +90,39 @@ class RecordConflict(SidecarError):  # noqa: N818 - the word users know
     def __init__(self, rejects: Sequence[Reject]) -> None:
         super().__init__(f"{len(rejects)} append-only record(s) differ from what is stored")
         self.rejects = tuple(rejects)
+
+
+class Refusal(SidecarError):  # noqa: N818 - the word of this tree
+    """A request that is not answered. ``details`` are further members of the error body."""
+
+    def __init__(self, code: str, message: str, **details: Any) -> None:
+        super().__init__(message)
+        self.code = code
+        self.message = message
+        self.details: Mapping[str, Any] = details
+
+
+class BadRequest(Refusal):
+    """The query or the body is wrong."""
+
+
+class Unauthenticated(Refusal):
+    """The request proves no identity. The message tells an honest client what to mend, and nothing of the tenant."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__("unauthenticated", message)
+
+
+class Forbidden(Refusal):
+    """The caller may not do this."""
+
+
+class Absent(Refusal):
+    """Hidden or absent: one answer for both."""
+
+
+class Conflict(Refusal):
+    """What was asked for does not fit the state of things."""
 
 
 class StoreError(SidecarError):

@@ -4,7 +4,7 @@ import ipaddress
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from sidecar.errors import SidecarError
+from sidecar.errors import Unauthenticated
 from sidecar.identity.caller import Identity
 from sidecar.records.forms import WHITE_SPACE
 from sidecar.records.store import Tenant
@@ -22,10 +22,6 @@ IDENTITY_HEADERS = frozenset((*ORG, *WORKSPACE, *ACTOR, *DEPLOYMENT, *LISTS))
 LONGEST_VALUE = 4_096
 
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
-
-
-class Unauthenticated(SidecarError):  # noqa: N818 - the word of the wire
-    """The request proves no identity. The message tells an honest client what to mend, and nothing of the tenant."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -90,10 +90,10 @@ Where = Is | Below | Above | Contains
 
 @dataclass(frozen=True, slots=True)
 class Get:
-    """One record by its key: a page of none or one."""
+    """Records by their keys: a page of those that are there, in the order of the keys."""
 
     kind: str
-    key: tuple[str, ...]
+    keys: tuple[tuple[str, ...], ...]
     where: tuple[Where, ...] = ()
 
 

@@ -4,7 +4,8 @@ import ipaddress
 
 import pytest
 
-from sidecar.identity.authenticate import IDENTITY_HEADERS, Peers, Unauthenticated, from_headers
+from sidecar.errors import Unauthenticated
+from sidecar.identity.authenticate import IDENTITY_HEADERS, Peers, from_headers
 from sidecar.identity.caller import Identity
 from sidecar.records.store import Tenant
 

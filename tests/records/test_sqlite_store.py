@@ -154,7 +154,7 @@ async def test_get_hides_what_is_hidden_foreign_or_absent(store: SqliteStore) ->
     await store.put([note(A, "mine", 1, "u"), note(A, "hidden", 1, "v"), note(B, "foreign", 1, "u")])
     eyes = await seen_by(store, {"u"})
     async with store.snapshot(A) as snap:
-        pages = await snap.read([Get("note", (name,)) for name in ("mine", "hidden", "foreign", "absent")], eyes)
+        pages = await snap.read([Get("note", ((name,),)) for name in ("mine", "hidden", "foreign", "absent")], eyes)
     assert [len(page.rows) for page in pages] == [1, 0, 0, 0]
 
 
@@ -177,7 +177,7 @@ async def test_append_only_conflict_stores_nothing(store: SqliteStore) -> None:
         await store.put([log("b", "new"), log("a", "two")])
     async with store.snapshot(A) as snap:
         (label, _), *_ = await snap.labels("log", 0)
-        pages = await snap.read([Get("log", ("a",)), Get("log", ("b",))], Units(frozenset({label})))
+        pages = await snap.read([Get("log", (("a",),)), Get("log", (("b",),))], Units(frozenset({label})))
     assert [[row.record()["text"] for row in page.rows] for page in pages] == [["one"], []]
 
 

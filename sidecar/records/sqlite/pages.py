@@ -8,7 +8,7 @@ from typing import Any, Literal
 import orjson
 
 from sidecar.records.sqlite import sql
-from sidecar.records.sqlite.sql import Clause, Path
+from sidecar.records.sqlite.sql import Path
 from sidecar.records.sqlite.tables import Table
 from sidecar.records.store import Contains, Edge, Get, Is, Lanes, Page, Position, Read, Request, Row, Visibility, Where
 
@@ -46,17 +46,18 @@ class Pages:
     def _get(self, request: Get, visible: Visibility) -> Page:
         table = self._tables[request.kind]
         path, fields = Path(table), _fields(table, request.where)
-        key = " AND ".join(f"i.{name} = ?" for name in table.key)
-        condition = Clause(f"i._tenant = ? AND {key}", (self._tenant_id, *request.key))
-        condition += sql.residual(path, self._tenant_id, request.where)
+        condition = sql.residual(path, self._tenant_id, request.where)
         found = self._connection.execute(
-            f"SELECT i._label, i._doc, {path.place} FROM {table.name} AS i WHERE {condition.text}", condition.values
-        ).fetchone()
-        lanes = visible.lanes(request.kind, fields)
-        if found is None or not (found[0] in lanes.visible or found[0] in lanes.depends):
-            return Page(())
-        row = visible.show(self._row(table, found[2:], found[0], found[1]), fields)
-        return Page((row,) if row is not None else ())
+            f"SELECT i._label, i._doc, {path.place} FROM {sql.keyed(table)}{condition.text} ORDER BY k.key",
+            (orjson.dumps(request.keys).decode(), self._tenant_id, *condition.values),
+        ).fetchall()
+        labels = _labels(visible.lanes(request.kind, fields), None)
+        rows = (
+            visible.show(self._row(table, place, label, document), fields)
+            for label, document, *place in found
+            if label in labels
+        )
+        return Page(tuple(row for row in rows if row is not None))
 
     def _read(self, request: Read, visible: Visibility) -> Page:
         table = self._tables[request.kind]

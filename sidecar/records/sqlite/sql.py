@@ -143,6 +143,13 @@ def choose(table: Table, wheres: Sequence[Where]) -> tuple[Path, Is | None]:
     return Path(table), None
 
 
+def keyed(table: Table) -> str:
+    """The records as ``i`` under keys, one seek a key. Binds the keys as JSON, then the tenant."""
+    same = " AND ".join(f"i.{name} = k.value ->> {place}" for place, name in enumerate(table.key))
+    index = quoted(f"record_{table.kind.name} key")
+    return f"json_each(?) AS k CROSS JOIN {table.name} AS i INDEXED BY {index} ON i._tenant = ? AND {same}"
+
+
 def skip_scan(path: Path) -> str:
     """The lanes that exist under some values: one seek a lane, however many records it holds. Binds tenant, values."""
     least = f"SELECT min(i._label) FROM {path.source} WHERE i._tenant = ?1 AND {path.value} ="
