@@ -1,1 +1,80 @@
-"""The expression language of the policies: CEL over JSON values."""
+"""The CEL engine. This is its door: nothing else in the program imports the rooms behind it.
+
+A rule goes through it once: ``parse`` → ``check`` → ``compile_rule`` → ``Compiled.bind`` → a predicate over records.
+"""
+
+from sidecar.cel.ast import Expr, UInt
+from sidecar.cel.check import Env, check
+from sidecar.cel.checked import Checked, Path, describe_label_gap
+from sidecar.cel.compile import Compiled, Predicate, compile_program, compile_rule
+from sidecar.cel.errors import (
+    CelCheckErrors,
+    CelError,
+    CelSyntaxError,
+    CheckError,
+    EvaluationError,
+    Span,
+    Unknown,
+)
+from sidecar.cel.limits import LIMITS, Limits
+from sidecar.cel.parse import parse
+from sidecar.cel.types import (
+    BOOL,
+    BYTES,
+    DOUBLE,
+    DURATION,
+    DYN,
+    INT,
+    NULL,
+    STRING,
+    TIMESTAMP,
+    UINT,
+    Field,
+    ListType,
+    MapType,
+    Nullable,
+    ObjectType,
+    Type,
+    type_from_schema,
+)
+
+__all__ = [
+    "BOOL",
+    "BYTES",
+    "DOUBLE",
+    "DURATION",
+    "DYN",
+    "INT",
+    "LIMITS",
+    "NULL",
+    "STRING",
+    "TIMESTAMP",
+    "UINT",
+    "CelCheckErrors",
+    "CelError",
+    "CelSyntaxError",
+    "CheckError",
+    "Checked",
+    "Compiled",
+    "Env",
+    "EvaluationError",
+    "Expr",
+    "Field",
+    "Limits",
+    "ListType",
+    "MapType",
+    "Nullable",
+    "ObjectType",
+    "Path",
+    "Predicate",
+    "Span",
+    "Type",
+    "UInt",
+    "Unknown",
+    "check",
+    "compile_program",
+    "compile_rule",
+    "describe_label_gap",
+    "parse",
+    "type_from_schema",
+]

@@ -116,13 +116,18 @@ TIMESTAMP, DURATION = Prim("timestamp"), Prim("duration")
 NUMBERS = (INT, UINT, DOUBLE)
 
 
+def bare(type_: Type) -> Type:
+    """The type without its null."""
+    return type_.inner if isinstance(type_, Nullable) else type_
+
+
 def assignable(wanted: Type, found: Type) -> bool:
     """Whether a value of ``found`` may stand where ``wanted`` is wanted, as far as types can tell."""
     if DYN in (wanted, found) or wanted == found:
         return True
     match wanted, found:
         case (Nullable(inner=inner), _):
-            return found == NULL or assignable(inner, found.inner if isinstance(found, Nullable) else found)
+            return found == NULL or assignable(inner, bare(found))
         case (_, Nullable(inner=inner)):
             return wanted == NULL or assignable(wanted, inner)
         case (ListType(element=a), ListType(element=b)):
@@ -148,16 +153,12 @@ def join(left: Type, right: Type) -> Type | None:
         other = right if left == NULL else left
         return other if isinstance(other, Nullable) else Nullable(other)
     if isinstance(left, Nullable) or isinstance(right, Nullable):
-        inner = join(_bare(left), _bare(right))
+        inner = join(bare(left), bare(right))
         return None if inner is None else Nullable(inner)
     if isinstance(left, ListType) and isinstance(right, ListType):
         element = join(left.element, right.element)
         return None if element is None else ListType(element)
     return DYN if assignable(left, right) else None
-
-
-def _bare(type_: Type) -> Type:
-    return type_.inner if isinstance(type_, Nullable) else type_
 
 
 _SCALARS = {"string": STRING, "integer": INT, "number": DOUBLE, "boolean": BOOL, "null": NULL}

@@ -1,0 +1,366 @@
+"""The checker: gives every node a type, every name a meaning, and reports everything wrong in one run."""
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+
+import re2
+
+from sidecar.cel import errors
+from sidecar.cel.ast import Bind, Call, Expr, Ident, ListExpr, Literal, Loop, MapExpr, Select, UInt
+from sidecar.cel.checked import Checked, Ref
+from sidecar.cel.errors import CelCheckErrors, CheckError, Span
+from sidecar.cel.functions import OVERLOADS, resolve
+from sidecar.cel.limits import LIMITS, Limits
+from sidecar.cel.patterns import compile_pattern
+from sidecar.cel.types import (
+    BOOL,
+    BYTES,
+    DOUBLE,
+    DURATION,
+    DYN,
+    INT,
+    NULL,
+    NUMBERS,
+    STRING,
+    TIMESTAMP,
+    UINT,
+    ListType,
+    MapType,
+    ObjectType,
+    Prim,
+    Type,
+    TypeType,
+    assignable,
+    bare,
+    join,
+)
+
+TYPE_NAMES: Mapping[str, Type] = {
+    **{type_.name: type_ for type_ in (BOOL, INT, UINT, DOUBLE, STRING, BYTES)},
+    "null_type": NULL,
+    "list": ListType(DYN),
+    "map": MapType(DYN, DYN),
+    "type": TypeType(DYN),
+    "google.protobuf.Timestamp": TIMESTAMP,
+    "google.protobuf.Duration": DURATION,
+}
+_OF_PYTHON: Mapping[type, Type] = {
+    bool: BOOL, int: INT, UInt: UINT, float: DOUBLE, str: STRING, bytes: BYTES, type(None): NULL
+}  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Env:
+    """What names mean: variables by type, named expressions by their checked form."""
+
+    variables: Mapping[str, Type]
+    lets: Mapping[str, Checked] = field(default_factory=dict)
+    shadowing: bool = False
+    """Whether a loop variable may take the name of something else (standard CEL; policies refuse it)."""
+
+
+def check(expr: Expr, env: Env, *, expects: Type | None = None, limits: Limits = LIMITS) -> Checked:
+    """The expression with its types.
+
+    Args:
+        expr: what ``parse`` gave.
+        env: the names it may use.
+        expects: the type it must have, e.g. BOOL for a rule.
+        limits: bounds on size and nesting.
+
+    Raises:
+        CelCheckErrors: with everything found.
+    """
+    checker = _Checker(env, limits)
+    type_ = checker.type_of(expr)
+    if expects is not None and not assignable(expects, type_):
+        wrong = errors.not_a_condition if expects == BOOL else lambda found: errors.wrong_type(str(expects), found)
+        checker.report(expr.span, wrong(str(type_)))
+    if checker.errors:
+        raise CelCheckErrors(checker.errors)
+    checked = Checked(expr, type_, checker.types, checker.refs, env.lets)
+    if checked.size > limits.expanded:
+        raise CelCheckErrors([CheckError(expr.span, errors.too_large_with_lets(limits.expanded))])
+    if checked.loops > limits.loops:
+        raise CelCheckErrors([CheckError(expr.span, errors.too_nested_loops(limits.loops))])
+    return checked
+
+
+class _Checker:
+    def __init__(self, env: Env, limits: Limits) -> None:
+        self._env, self._limits = env, limits
+        self._scopes: list[dict[str, Type]] = []
+        self.types: dict[int, Type] = {}
+        self.refs: dict[int, Ref] = {}
+        self.errors: list[CheckError] = []
+
+    def report(self, span: Span, message: str) -> Type:
+        """Keep a finding; the node goes on as ``dyn`` so that one mistake is told once."""
+        if len(self.errors) < self._limits.errors:
+            self.errors.append(CheckError(span, message))
+        return DYN
+
+    def type_of(self, node: Expr) -> Type:
+        """The type of a node, kept for the compiler."""
+        match node:
+            case Literal():
+                found = _OF_PYTHON[type(node.value)]
+            case Ident():
+                found = self._ident(node)
+            case Select():
+                found = self._select(node)
+            case Call():
+                found = self._call(node)
+            case ListExpr():
+                found = ListType(self._joined(map(self.type_of, node.items)))
+            case MapExpr():
+                found = self._map(node)
+            case Loop():
+                found = self._loop(node)
+            case Bind():
+                found = self._bind(node)
+        self.types[node.id] = found
+        return found
+
+    # --- names and fields ---
+
+    def _ident(self, node: Ident) -> Type:
+        found = self._local(node.name) or self._global(node, node.name)
+        return found or self.report(node.span, errors.unknown_name(node.name.lstrip("."), self._names()))
+
+    def _local(self, name: str) -> Type | None:
+        return next((scope[name] for scope in reversed(self._scopes) if name in scope), None)
+
+    def _global(self, node: Expr, name: str) -> Type | None:
+        name = name.lstrip(".")
+        if name in self._env.lets:
+            self.refs[node.id] = Ref("let", name)
+            return self._env.lets[name].type
+        if name in self._env.variables:
+            self.refs[node.id] = Ref("variable", name)
+            return self._env.variables[name]
+        if name in TYPE_NAMES:
+            self.refs[node.id] = Ref("type", name)
+            return TypeType(TYPE_NAMES[name])
+        return None
+
+    def _names(self) -> list[str]:
+        return [*self._env.variables, *self._env.lets, *(name for scope in self._scopes for name in scope)]
+
+    def _select(self, node: Select) -> Type:
+        dotted = None if node.test else _dotted(node)
+        if dotted and self._local(dotted.partition(".")[0]) is None:
+            found = self._global(node, dotted)
+            if found is not None:
+                return found
+        owner = self.type_of(node.operand)
+        if node.optional:
+            return self.report(node.span, errors.unexpected("'?'", "a field's name"))
+        found = self._field(node, bare(owner))
+        return BOOL if node.test else found
+
+    def _field(self, node: Select, owner: Type) -> Type:
+        match owner:
+            case ObjectType(fields=fields, rest=rest):
+                if node.field in fields:
+                    return fields[node.field].type
+                if rest is not None:
+                    return rest
+                return self.report(node.span, errors.unknown_field(node.field, _named(node.operand, owner), fields))
+            case MapType(value=value):
+                return value
+        if owner == DYN:
+            return DYN
+        sentence = errors.has_no_meaning if node.test else errors.no_fields
+        return self.report(node.span, sentence(_named(node.operand, owner), node.field))
+
+    # --- literals ---
+
+    def _joined(self, types: Iterable[Type]) -> Type:
+        """The one type of a list's items; items of several types are ``dyn``."""
+        found: Type | None = None
+        for type_ in types:
+            found = type_ if found is None else join(found, type_) or DYN
+        return DYN if found is None else found
+
+    def _map(self, node: MapExpr) -> Type:
+        keys = [self.type_of(key) for key, _ in node.entries]
+        for (key, _), type_ in zip(node.entries, keys, strict=True):
+            if type_ not in (INT, UINT, BOOL, STRING, DYN):
+                self.report(key.span, errors.bad_key(str(type_)))
+        return MapType(self._joined(keys), self._joined([self.type_of(value) for _, value in node.entries]))
+
+    # --- calls ---
+
+    def _call(self, node: Call) -> Type:
+        match node.function:
+            case "&&" | "||":
+                for arg in node.args:
+                    self._boolean(arg, self.type_of(arg), lambda found: errors.not_boolean(node.function, found))
+                return BOOL
+            case "?:":
+                return self._ternary(node)
+            case "==" | "!=":
+                return self._equality(node)
+            case "in":
+                return self._membership(node)
+        args = tuple(self.type_of(arg) for arg in (node.args if node.target is None else (node.target, *node.args)))
+        if node.function == "type" and node.target is None and len(args) == 1:
+            return TypeType(args[0])
+        found = self._overload(node, args)
+        if node.function == "matches" and isinstance(node.args[-1], Literal):
+            self._pattern(node.args[-1])
+        return found
+
+    def _boolean(self, node: Expr, found: Type, sentence: Callable[[str], str]) -> None:
+        if not assignable(BOOL, found):
+            self.report(node.span, sentence(str(found)))
+
+    def _ternary(self, node: Call) -> Type:
+        condition, yes, no = node.args
+        self._boolean(condition, self.type_of(condition), errors.not_a_condition)
+        left, right = self.type_of(yes), self.type_of(no)
+        joined = join(left, right)
+        return joined or self.report(node.span, errors.branches_differ(str(left), str(right)))
+
+    def _overload(self, node: Call, args: tuple[Type, ...]) -> Type:
+        name = node.function
+        known = OVERLOADS.get(name)
+        if known is None:
+            return self.report(
+                node.span, errors.unknown_function(name, (key for key in OVERLOADS if key.isidentifier()))
+            )
+        fitting = [overload for overload in known if overload.method == (node.target is not None)]
+        found = resolve(fitting, args)
+        if found is not None:
+            return found
+        return self.report(node.span, _misfit(name, args, method=node.target is not None, known=bool(fitting)))
+
+    def _pattern(self, node: Literal) -> None:
+        if isinstance(node.value, str):
+            try:
+                compile_pattern(node.value)
+            except re2.error as error:
+                self.report(node.span, errors.bad_pattern(_text(error)))
+
+    # --- equality and membership ---
+
+    def _equality(self, node: Call) -> Type:
+        left, right = (self.type_of(arg) for arg in node.args)
+        if not _comparable(left, right):
+            self.report(node.span, errors.never_equal(str(left), str(right)))
+        self._enumerated(node.args[0], right)
+        self._enumerated(node.args[1], left)
+        return BOOL
+
+    def _membership(self, node: Call) -> Type:
+        item, place = (self.type_of(arg) for arg in node.args)
+        place = bare(place)
+        match place:
+            case ListType(element=inside) | MapType(key=inside):
+                if not _comparable(item, inside):
+                    self.report(node.span, errors.never_in(str(item), str(place)))
+                self._enumerated(node.args[0], inside)
+                if isinstance(node.args[1], ListExpr):
+                    for part in node.args[1].items:
+                        self._enumerated(part, item)
+            case ObjectType():
+                self.report(node.span, errors.in_other(str(place)))
+            case _ if place == STRING:
+                self.report(node.span, errors.in_string())
+            case _ if place != DYN:
+                self.report(node.span, errors.in_other(str(place)))
+        return BOOL
+
+    def _enumerated(self, node: Expr, other: Type) -> None:
+        """A literal compared with a field must be one of the values that the field's schema allows."""
+        other = bare(other)
+        allowed = other.enum if isinstance(other, Prim) else ()
+        if allowed and isinstance(node, Literal) and isinstance(node.value, str) and node.value not in allowed:
+            self.report(node.span, errors.not_in_enum(node.value, allowed))
+
+    # --- names bound inside ---
+
+    @contextmanager
+    def _scope(self, node: Expr, names: Mapping[str, Type]) -> Iterator[None]:
+        for name in names:
+            taken = name in self._env.variables or name in self._env.lets or self._local(name) is not None
+            if taken and not self._env.shadowing:
+                self.report(node.span, errors.shadows(name))
+        self._scopes.append(dict(names))
+        yield
+        self._scopes.pop()
+
+    def _loop(self, node: Loop) -> Type:
+        target = self.type_of(node.target)
+        target = bare(target)
+        key, value = self._elements(node, target)
+        types = (value if isinstance(target, ListType) else key,) if len(node.variables) == 1 else (key, value)
+        with self._scope(node, dict(zip(node.variables, types, strict=True))):
+            if node.condition is not None:
+                found = self.type_of(node.condition)
+                self._boolean(node.condition, found, lambda shown: errors.loop_predicate(node.macro, shown))
+            results = [self.type_of(part) for part in node.result]
+        return _loop_type(node, target, key, results)
+
+    def _elements(self, node: Loop, target: Type) -> tuple[Type, Type]:
+        match target:
+            case ListType(element=element):
+                return INT, element
+            case MapType(key=key, value=value):
+                return key, value
+        if target != DYN:
+            self.report(node.span, errors.loop_over(str(target), node.macro))
+        return DYN, DYN
+
+    def _bind(self, node: Bind) -> Type:
+        value = self.type_of(node.value)
+        with self._scope(node, {node.name: value}):
+            return self.type_of(node.body)
+
+
+def _loop_type(node: Loop, target: Type, key: Type, results: list[Type]) -> Type:
+    match node.macro:
+        case "all" | "exists" | "exists_one":
+            return BOOL
+        case "filter":
+            return target if isinstance(target, ListType) else ListType(key)
+        case "map" | "transformList":
+            return ListType(results[0])
+        case "transformMap":
+            return MapType(key, results[0])
+    return results[0] if isinstance(results[0], MapType) else DYN
+
+
+def _comparable(left: Type, right: Type) -> bool:
+    return assignable(left, right) or (left in NUMBERS and right in NUMBERS)
+
+
+def _dotted(node: Expr) -> str | None:
+    match node:
+        case Ident(name=name):
+            return name
+        case Select(operand=operand, field=name, test=False, optional=False):
+            head = _dotted(operand)
+            return None if head is None else f"{head}.{name}"
+    return None
+
+
+def _named(node: Expr, type_: Type) -> str:
+    """How a message calls the thing a field is read from: by its path when it has one."""
+    return _dotted(node) or str(type_)
+
+
+def _misfit(name: str, args: tuple[Type, ...], *, method: bool, known: bool) -> str:
+    shown = [str(arg) for arg in args]
+    if not known:
+        return errors.not_a_method(name) if method else errors.not_a_function(name)
+    if method:
+        return errors.no_method(name, shown[0], shown[1:])
+    return errors.no_overload("-" if name == "-_" else name, shown)
+
+
+def _text(error: Exception) -> str:
+    reason = error.args[0] if error.args else error
+    return reason.decode() if isinstance(reason, bytes) else str(reason)

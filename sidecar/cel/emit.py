@@ -1,0 +1,299 @@
+"""A checked tree to Python expressions, in the fast form or the careful one (see ``kernel``)."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from sidecar.cel.ast import Bind, Call, Expr, Ident, ListExpr, Literal, Loop, MapExpr, Select
+from sidecar.cel.checked import Checked, is_known
+from sidecar.cel.frames import Frame, Unit
+from sidecar.cel.kernel import Expected
+from sidecar.cel.loops import find_join, guarded, loop_body
+from sidecar.cel.patterns import compile_pattern
+from sidecar.cel.types import BOOL, DYN, INT, NOTHING, STRING, ListType, MapType, ObjectType, Type, bare
+
+_HELPERS = {
+    "+": "add", "-": "subtract", "*": "multiply", "/": "divide", "%": "modulo", "-_": "negate", "!": "invert",
+    "==": "equal", "!=": "differ", "<": "less", "<=": "at_most", ">": "greater", ">=": "at_least",
+    "[]": "index", "in": "member", "size": "size", "contains": "contains", "startsWith": "starts_with",
+    "endsWith": "ends_with", "matches": "matches", "int": "to_int", "uint": "to_uint", "double": "to_double",
+    "string": "to_string", "bytes": "to_bytes", "bool": "to_bool", "dyn": "to_dyn",
+}  # fmt: skip
+_COMPARISONS = frozenset(("==", "!=", "<", "<=", ">", ">="))
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What one rule is compiled against: which variables come with the binding, and what a label knows."""
+
+    bound: frozenset[str]
+    known: Mapping[str, Sequence[str]] | None = None
+
+
+@dataclass
+class Emitter:
+    """Writes one form of one rule. ``hoist`` writes the parts that are prepared for each caller."""
+
+    unit: Unit
+    plan: Plan
+    checked: Checked
+    careful: bool
+    hoist: "Emitter | None"
+    frame: Frame
+    scopes: list[dict[str, str]] = field(default_factory=list)
+
+    # --- which parts depend on what ---
+
+    def needs(self, node: Expr) -> frozenset[str]:
+        """The variables and loop variables that a node depends on; a loop variable by its local name."""
+        uses = self.checked.uses[node.id]
+        return frozenset(name if kind == "variable" else str(self.local(name)) for kind, name in uses)
+
+    def hoistable(self, node: Expr) -> bool:
+        """Whether a part depends on the caller alone, so that it is evaluated once for each caller."""
+        if self.hoist is None or isinstance(node, Literal) or self._is_type(node):
+            return False
+        return self.needs(node) <= self.plan.bound
+
+    def within(self, checked: Checked) -> "Emitter":
+        """The same form at the same place, for another tree (a named expression)."""
+        return replace(self, checked=checked, scopes=[])
+
+    def inside(self, names: Mapping[str, str], frame: Frame | None = None) -> "Emitter":
+        """The same form where more names are bound, each to its local."""
+        return replace(self, scopes=[*self.scopes, dict(names)], frame=frame or self.frame.with_(names.values()))
+
+    def _is_type(self, node: Expr) -> bool:
+        ref = self.checked.refs.get(node.id)
+        return ref is not None and ref.kind == "type"
+
+    def local(self, name: str) -> str | None:
+        """The local that a loop variable of this name has, innermost first."""
+        return next((scope[name] for scope in reversed(self.scopes) if name in scope), None)
+
+    def type_of(self, node: Expr) -> Type:
+        """The node's checked type."""
+        return self.checked.types[node.id]
+
+    # --- expressions ---
+
+    def emit(self, node: Expr) -> str:
+        """The Python expression of a node."""
+        if self.hoistable(node):
+            return self.prepared(node, "{}")
+        return self.written(node)
+
+    def prepared(self, node: Expr, form: str) -> str:
+        """The value of a part that is evaluated once for each caller, passed through ``form``."""
+        assert self.hoist is not None
+        name = self.unit.slot(form.format(self.hoist.within(self.checked).written(node)))
+        return f"settled({name})" if self.careful else name
+
+    def written(self, node: Expr) -> str:
+        """The node's code at this place."""
+        ref = self.checked.refs.get(node.id)
+        if ref is not None and ref.kind == "let":
+            return self._let(self.checked.lets[ref.name])
+        path = self.checked.path(node)
+        if path is not None and self.plan.known is not None and not is_known(path, self.plan.known):
+            return f"unknown({self.unit.constant(str(path))})"
+        if isinstance(node, (Ident, Select)):
+            return self._presence(node) if isinstance(node, Select) and node.test else self.load(node)
+        return self._built(node)
+
+    def _built(self, node: Literal | Call | ListExpr | MapExpr | Loop | Bind) -> str:
+        match node:
+            case Literal():
+                return self._literal(node.value)
+            case Call():
+                return self._call(node)
+            case ListExpr():
+                return f"[{', '.join(map(self.emit, node.items))}]"
+            case MapExpr():
+                entries = (f"({self.emit(key)}, {self.emit(value)})" for key, value in node.entries)
+                return f"make_map([{', '.join(entries)}])"
+            case Loop():
+                return self._loop(node)
+            case Bind():
+                return self._bind(node)
+
+    def condition(self, node: Expr) -> str:
+        """The code of a node that must be true or false."""
+        code = self.emit(node)
+        return code if self.type_of(node) == BOOL or self.careful else f"truth({code})"
+
+    def _literal(self, value: Any) -> str:
+        return repr(value) if value is None or isinstance(value, bool) else self.unit.constant(value)
+
+    def _let(self, let: Checked) -> str:
+        return self.within(let).emit(let.expr)
+
+    # --- reading ---
+
+    def load(self, node: Expr) -> str:
+        """A variable, or a field of something, each path read once in the fast form."""
+        if isinstance(node, Ident) or node.id in self.checked.refs:
+            return self._variable(node)
+        assert isinstance(node, Select)
+        key = self._chain(node)
+        if key is not None and (held := self.frame.find(key)) is not None:
+            return held
+        owner = self._owner(node)
+        if self.careful:
+            return f"read({owner}, {self.unit.constant(self._expected(node))})"
+        return self._fast_read(node, owner, key)
+
+    def _variable(self, node: Expr) -> str:
+        name = self.local(node.name) if isinstance(node, Ident) else None
+        key = name or self.checked.refs[node.id].name
+        if name is None and self.checked.refs[node.id].kind == "type":
+            return self.unit.constant(self.type_of(node))
+        found = self.frame.find(key)
+        assert found is not None, key
+        return found
+
+    def _owner(self, node: Select) -> str:
+        """What a field is read from: a part of a known path is read as it is, whatever a label knows of the rest."""
+        if self.hoistable(node.operand):
+            return self.emit(node.operand)
+        return self.load(node.operand) if self._chain(node.operand) is not None else self.emit(node.operand)
+
+    def _chain(self, node: Expr) -> tuple[str, ...] | None:
+        """The key under which a path's value is kept: its variable and its fields."""
+        fields: list[str] = []
+        while node.id not in self.checked.refs and isinstance(node, Select) and not node.test:
+            fields.append(node.field)
+            node = node.operand
+        ref = self.checked.refs.get(node.id)
+        if ref is not None:
+            return (ref.name, *reversed(fields)) if ref.kind == "variable" else None
+        local = self.local(node.name) if isinstance(node, Ident) else None
+        return None if local is None else (local, *reversed(fields))
+
+    def _expected(self, node: Select) -> Expected:
+        owner = self.type_of(node.operand)
+        owner = bare(owner)
+        path = self.checked.path(node)
+        shown = str(path) if path else node.field
+        if isinstance(owner, ObjectType) and node.field in owner.fields:
+            declared = owner.fields[node.field]
+            return Expected(shown, declared.type, node.field, declared.default)
+        return Expected(shown, owner.value if isinstance(owner, MapType) else DYN, node.field)
+
+    def _fast_read(self, node: Select, owner: str, key: tuple[str, ...] | None) -> str:
+        expected = self._expected(node)
+        name = self.unit.constant(node.field)
+        if expected.default is NOTHING:
+            code = f"{owner}[{name}]"
+        else:
+            code = f"{owner}.get({name}, {self.unit.constant(expected.default)})"
+        local = self.unit.fresh("x")
+        if key is not None:
+            self.frame.hold(key, local)
+        return guarded(local, code, expected.type)
+
+    def _presence(self, node: Select) -> str:
+        owner = self._owner(node)
+        expected = self._expected(node)
+        if self.careful:
+            return f"present({owner}, {self.unit.constant(expected)})"
+        if isinstance(self.type_of(node.operand), ObjectType):
+            if expected.default is not NOTHING:
+                return f"({owner} is not None)"
+            return f"({self.unit.constant(node.field)} in {owner})"
+        return f"present({owner}, {self.unit.constant(expected)})"
+
+    # --- calls ---
+
+    def _call(self, node: Call) -> str:
+        match node.function:
+            case "&&" | "||":
+                return self._logic(node)
+            case "?:":
+                return self._ternary(node)
+            case "!":
+                return f"invert({self.emit(node.args[0])})" if self.careful else f"(not {self.condition(node.args[0])})"
+            case "in":
+                return self._membership(node)
+        parts = node.args if node.target is None else (node.target, *node.args)
+        if node.function == "matches" and isinstance(parts[1], Literal) and self.type_of(parts[0]) == STRING:
+            pattern = self.unit.constant(compile_pattern(str(parts[1].value)), ("pattern", parts[1].value))
+            return f"({pattern}.search({self.emit(parts[0])}) is not None)"
+        types = tuple(map(self.type_of, parts))
+        code = [self.emit(part) for part in parts]
+        return _inline(node.function, types, code) or f"{_HELPERS[node.function]}({', '.join(code)})"
+
+    def _logic(self, node: Call) -> str:
+        if self.careful:
+            word = "both" if node.function == "&&" else "either"
+            return f"{word}({', '.join(f'lambda: {self.emit(arg)}' for arg in node.args)})"
+        parts = [self.condition(node.args[0])]
+        mark = self.frame.mark()
+        parts += [self.condition(arg) for arg in node.args[1:]]
+        self.frame.rewind(mark)
+        return f"({(' and ' if node.function == '&&' else ' or ').join(parts)})"
+
+    def _ternary(self, node: Call) -> str:
+        condition, yes, no = node.args
+        asked = f"truth({self.emit(condition)})" if self.careful else self.condition(condition)
+        mark = self.frame.mark()
+        yes_code = self.emit(yes)
+        self.frame.rewind(dict(mark))
+        no_code = self.emit(no)
+        self.frame.rewind(mark)
+        return f"({yes_code} if {asked} else {no_code})"
+
+    def _membership(self, node: Call) -> str:
+        item, place = node.args
+        of_strings = bare(self.type_of(item)) == STRING and self.type_of(place) == ListType(STRING)
+        code = self.emit(item)
+        if self.hoistable(place) and isinstance(self.type_of(place), ListType):
+            return f"({code} in {self.prepared(place, 'strings({})' if of_strings else 'Members({})')})"
+        held = self.emit(place)
+        if self.careful:
+            return f"member({code}, {self.frame.find('meter')}.pay({held}))"
+        if not of_strings:
+            return f"member({code}, {held})"
+        if self.scopes:
+            local = self.unit.fresh("x")
+            return f"({code} in ({local} if len({local} := {held}) <= WIDE_INNER else give_up()))"
+        return f"({code} in {held})"
+
+    # --- names bound inside ---
+
+    def _loop(self, node: Loop) -> str:
+        join = None if self.hoist is None or not self.hoistable(node.target) else find_join(self, node)
+        items = self.emit(node.target) if join is None else join.items(self)
+        name = self.unit.fresh("careful" if self.careful else "fast")
+        locals_ = [self.unit.fresh("v") for _ in node.variables]
+        frame = Frame(self.unit, self.frame, locals_)
+        inner = self.inside(dict(zip(node.variables, locals_, strict=True)), frame)
+        body = loop_body(inner, node, locals_, join)
+        self.unit.function(name, ["items", *frame.parameters], body)
+        return f"{name}({', '.join([items, *frame.arguments])})"
+
+    def _bind(self, node: Bind) -> str:
+        name = self.unit.fresh("careful" if self.careful else "fast")
+        value = self.emit(node.value)
+        local = self.unit.fresh("v")
+        frame = Frame(self.unit, self.frame, [local])
+        inner = self.inside({node.name: local}, frame)
+        code = inner.emit(node.body)
+        self.unit.function(name, [local, *frame.parameters], [f"return {code}"])
+        return f"{name}({', '.join([value, *frame.arguments])})"
+
+
+def _inline(function: str, types: tuple[Type, ...], code: list[str]) -> str | None:
+    """The operation written out, where the types make Python's meaning the same as CEL's."""
+    inner = [bare(type_) for type_ in types]
+    if function in _COMPARISONS and inner[0] == inner[-1] and inner[0] in (STRING, INT, BOOL):
+        return f"({code[0]} {function} {code[1]})"
+    if inner[0] == STRING:
+        match function:
+            case "contains":
+                return f"({code[1]} in {code[0]})" if inner[1] == STRING and types[0] == STRING else None
+            case "startsWith" | "endsWith" if inner[1] == STRING:
+                return f"{code[0]}.{function.lower()}({code[1]})"
+    if function == "size" and (inner[0] == STRING or isinstance(inner[0], ListType)):
+        return f"len({code[0]})"
+    return None

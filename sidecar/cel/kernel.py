@@ -1,0 +1,262 @@
+"""What generated code calls: reads of the record, error-absorbing logic, lookups prepared for one caller.
+
+The *fast* form of a rule is a plain Python expression that gives up on any fault; the *careful* form then decides with
+CEL's exact rules. Both read the same values, so whatever the fast form answers the careful one would answer too.
+"""
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, NoReturn
+
+import re2
+
+from sidecar.cel import errors
+from sidecar.cel.ast import UInt
+from sidecar.cel.errors import CelError, EvaluationError, Unknown
+from sidecar.cel.types import NOTHING, ListType, MapType, Nullable, ObjectType, Prim, Type
+from sidecar.cel.values import equal, has_key, kind_of, no_overload, truth
+
+FAULTS = (CelError, LookupError, TypeError, AttributeError, ArithmeticError, ValueError, RecursionError, re2.error)
+"""Everything by which an evaluation can fail to have a value."""
+
+WIDE_OUTER, WIDE_INNER = 1_024, 128
+"""Longer lists are left to the careful form, which counts its steps."""
+
+PYTHON_TYPES: Mapping[str, type] = {
+    "bool": bool, "int": int, "uint": UInt, "double": float, "string": str, "bytes": bytes, "null": type(None)
+}  # fmt: skip
+_ABSENT = object()
+
+
+def python_type(type_: Type) -> type | None:
+    """The Python type that values of a CEL type have, or None when any will do."""
+    if isinstance(type_, ListType):
+        return list
+    if isinstance(type_, (MapType, ObjectType)):
+        return dict
+    return PYTHON_TYPES.get(type_.name) if isinstance(type_, Prim) else None
+
+
+@dataclass(frozen=True, slots=True)
+class Expected:
+    """One place where a value enters a rule: how messages name it, and what it must be."""
+
+    shown: str
+    type: Type
+    name: str = ""
+    default: Any = NOTHING
+
+    def admit(self, value: Any) -> Any:
+        """The value, if it is of the type. A whole JSON number serves as a double."""
+        wanted: Type = self.type
+        if isinstance(wanted, Nullable):
+            if value is None:
+                return None
+            wanted = wanted.inner
+        python = python_type(wanted)
+        if python is None or type(value) is python:
+            return value
+        if python is float and type(value) is int:
+            return float(value)
+        raise EvaluationError(errors.wrong_value(self.shown, str(wanted), kind_of(value)))
+
+
+def read(owner: Any, expected: Expected) -> Any:
+    """``owner.name``."""
+    if type(owner) is not dict:
+        raise no_overload(f".{expected.name}", owner)
+    value = owner.get(expected.name, _ABSENT)
+    if value is _ABSENT:
+        if expected.default is NOTHING:
+            raise EvaluationError(errors.missing_field(expected.shown))
+        value = expected.default
+    return expected.admit(value)
+
+
+def present(owner: Any, expected: Expected) -> bool:
+    """``has(owner.name)``. A field with a default is always there."""
+    if type(owner) is not dict:
+        raise no_overload("has", owner)
+    return expected.name in owner or expected.default is not NOTHING
+
+
+def give_up(*_: Any) -> NoReturn:
+    """Leave the fast form."""
+    raise EvaluationError("the careful form decides")
+
+
+def unknown(shown: str) -> NoReturn:
+    """What a label does not hold."""
+    raise Unknown(errors.unknown_path(shown))
+
+
+def widened(value: Any) -> float:
+    """A double, for the fast form."""
+    return value if type(value) is float else float(value) if type(value) is int else give_up()
+
+
+def without_value(fault: Exception) -> EvaluationError:
+    """A fault of Python's, as one of CEL's."""
+    return EvaluationError(errors.no_value(fault))
+
+
+# --- logic ------------------------------------------------------------------------------------------------------------
+
+
+def worse(first: Exception | None, second: Exception) -> Exception:
+    """Of two faults the one to tell: what is unknown may still turn out well, so it outranks an error."""
+    return first if first is not None and (isinstance(first, Unknown) or not isinstance(second, Unknown)) else second
+
+
+def both(*parts: Callable[[], Any]) -> bool:
+    """``&&``: false if any part is false, whatever becomes of the others."""
+    fault: Exception | None = None
+    for part in parts:
+        try:
+            if not truth(part()):
+                return False
+        except FAULTS as error:
+            fault = worse(fault, error)
+    if fault is not None:
+        raise fault
+    return True
+
+
+def either(*parts: Callable[[], Any]) -> bool:
+    """``||``: true if any part is true, whatever becomes of the others."""
+    fault: Exception | None = None
+    for part in parts:
+        try:
+            if truth(part()):
+                return True
+        except FAULTS as error:
+            fault = worse(fault, error)
+    if fault is not None:
+        raise fault
+    return False
+
+
+# --- loops ------------------------------------------------------------------------------------------------------------
+
+
+class Meter:
+    """Counts the steps of one evaluation, and ends it when there are too many."""
+
+    __slots__ = ("_left", "_limit")
+
+    def __init__(self, limit: int) -> None:
+        self._left = self._limit = limit
+
+    def pay(self, items: Any) -> Any:
+        """The items, paid for."""
+        self._left -= len(items)
+        if self._left < 0:
+            raise EvaluationError(errors.over_budget(self._limit))
+        return items
+
+
+def elements(container: Any) -> Any:
+    """What a loop goes through: a list's items, a map's keys."""
+    if type(container) is list:
+        return container
+    if type(container) is dict:
+        return list(container)
+    raise no_overload("loop", container)
+
+
+def pairs(container: Any) -> list[tuple[Any, Any]]:
+    """What a loop of two variables goes through: positions and items, or keys and values."""
+    if type(container) is list:
+        return list(enumerate(container))
+    if type(container) is dict:
+        return list(container.items())
+    raise no_overload("loop", container)
+
+
+def put(table: dict[Any, Any], key: Any, value: Any) -> None:
+    """Add one entry; a key twice is an error."""
+    if has_key(table, key):
+        raise EvaluationError(errors.duplicate_key(key))
+    table[key] = value
+
+
+# --- what is prepared for one caller ----------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """A part of a rule that has no value for this caller. The fault shows only where the part is evaluated."""
+
+    fault: Exception
+
+
+def settle(part: Callable[[], Any]) -> Any:
+    """The part's value, or its Failure."""
+    try:
+        return part()
+    except FAULTS as fault:
+        return Failure(fault)
+
+
+def settled(value: Any) -> Any:
+    """A prepared part's value, where it is evaluated."""
+    if type(value) is Failure:
+        raise value.fault
+    return value
+
+
+def failed(*values: Any) -> bool:
+    """Whether any prepared part has no value."""
+    return any(type(value) is Failure for value in values)
+
+
+def strings(items: Any) -> frozenset[str]:
+    """The strings of a list, for ``in`` with a string: nothing else can be equal to one."""
+    return frozenset(item for item in items if type(item) is str)
+
+
+class Members:
+    """A list, for ``in`` with any value: hashed where hashing keeps CEL's equality."""
+
+    __slots__ = ("_plain", "_rest")
+
+    def __init__(self, items: Any) -> None:
+        self._plain = frozenset(item for item in items if type(item) in (str, int, UInt))
+        self._rest = [item for item in items if type(item) not in (str, int, UInt)]
+
+    def __contains__(self, value: Any) -> bool:
+        hashed = type(value) in (str, int, UInt, float) and value in self._plain
+        return hashed or any(equal(value, item) for item in self._rest)
+
+
+Index = Mapping[Any, Sequence[Any]]
+
+
+def indexed(items: Iterable[Any], key: Callable[[Any], Any], *, many: bool) -> Index:
+    """The caller's objects by key, or by each of their keys."""
+    table: dict[Any, list[Any]] = {}
+    for item in items:
+        for value in dict.fromkeys(key(item)) if many else (key(item),):
+            table.setdefault(value, []).append(item)
+    return table
+
+
+def among(index: Index, keys: Any) -> Sequence[Any]:
+    """The caller's objects whose key is in the record's list."""
+    if not index:
+        return ()
+    found: list[Any] = []
+    for key in keys:
+        if key in index:
+            found += index[key]
+    return found
+
+
+def narrowed(index: Any, items: Any, keys: Callable[[], Any], *, several: bool) -> Any:
+    """The objects that can still matter: for all others the joining condition is false, whatever else they hold."""
+    if type(index) is Failure:
+        return items
+    try:
+        return list(among(index, keys() if several else [keys()]))
+    except FAULTS:
+        return items

@@ -1,0 +1,16 @@
+"""RE2 patterns: linear time, no back-references, so no pattern can hang a request."""
+
+from functools import lru_cache
+from typing import Any
+
+import re2
+
+_OPTIONS = re2.Options()
+_OPTIONS.log_errors = False
+_KEPT = 512
+
+
+@lru_cache(maxsize=_KEPT)
+def compile_pattern(pattern: str) -> Any:
+    """The compiled pattern, kept for the next use. Raises ``re2.error``."""
+    return re2.compile(pattern, _OPTIONS)

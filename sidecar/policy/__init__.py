@@ -1,0 +1,1 @@
+"""Policies: read strictly, compiled once, judged per label, proven by their suites."""

@@ -1,0 +1,151 @@
+"""Who sees what: the verdicts of one caller, from labels judged once and kept while nothing they rest on changes."""
+
+from collections import OrderedDict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TypeVar
+
+import orjson
+
+from sidecar.identity.caller import Caller
+from sidecar.policy.bundle import Bundle
+from sidecar.policy.standing import Authority, Labels, Record, Standing, masked_document, touched
+from sidecar.records.canonical import policy_view
+from sidecar.records.store import Lanes, Row, Snapshot, Tenant
+
+K = TypeVar("K")
+V = TypeVar("V")
+Key = tuple[str, str, Tenant, int, str]
+"""What a standing is kept under: revision, caller's digest, tenant, authority version, kind."""
+
+MOST_LABELS = 2_000_000
+"""How many label verdicts are kept, over all callers."""
+_NOTHING = Lanes(frozenset(), frozenset())
+
+
+@dataclass(frozen=True)
+class Verdicts:
+    """What one caller sees, under one revision at one instant. Kinds that were not asked for are hidden."""
+
+    revision: str
+    caller: Caller
+    now_ms: int
+    standings: Mapping[str, Standing]
+    verify: bool = False
+
+    def lanes(self, kind: str, fields: Sequence[str] = ()) -> Lanes:
+        """The labels to page over. A label in which a filtered field is masked in every record is left out."""
+        standing = self.standings.get(kind)
+        if standing is None:
+            return _NOTHING
+        if not fields or not standing.masked:
+            return standing.lanes
+        visible = standing.lanes.visible
+        masked = [label for label, masks in standing.masked.items() if label in visible and touched(masks, fields)]
+        return Lanes(visible.difference(masked), standing.lanes.depends) if masked else standing.lanes
+
+    def show(self, row: Row, fields: Sequence[str] = ()) -> Row | None:
+        """The row as this caller sees it; None when it is hidden or a filtered field is masked in it."""
+        standing = self.standings.get(row.kind)
+        if standing is None:
+            return None
+        if row.label_id in standing.clean and not self.verify:
+            return row
+        return self._judged(standing, row, fields)
+
+    def labels(self, kind: str) -> Mapping[int, Record]:
+        """The pruned records of the labels that this caller sees or may see, masked."""
+        standing = self.standings.get(kind)
+        return standing.shown if standing is not None else {}
+
+    def _judged(self, standing: Standing, row: Row, fields: Sequence[str]) -> Row | None:
+        """A row that is masked, or decided by more than its label."""
+        depends = row.label_id in standing.lanes.depends
+        if not depends and row.label_id not in standing.lanes.visible:
+            return None
+        masks = standing.masked.get(row.label_id, frozenset())
+        if depends or self.verify:
+            authority = standing.authority
+            view = policy_view(authority.policies.kind, orjson.loads(row.doc))
+            if authority.whole.verdict(view, authority.tenant, self.now_ms) != "visible":
+                return None
+            masks, _ = authority.whole.masked(view, authority.tenant, self.now_ms)
+        if not masks:
+            return row
+        if touched(masks, fields):
+            return None
+        document = masked_document(row.doc, masks)
+        return row if document is row.doc else Row(row.kind, row.label_id, row.position, document)
+
+
+class _Kept(OrderedDict[K, V]):
+    """Values up to a total weight; the least recently used go first."""
+
+    def __init__(self, most: int) -> None:
+        super().__init__()
+        self._most = most
+        self._weights: dict[K, int] = {}
+        self._total = 0
+
+    def find(self, key: K) -> V | None:
+        """The value of a key, which thereby becomes the most recently used."""
+        found = self.get(key)
+        if found is not None:
+            self.move_to_end(key)
+        return found
+
+    def keep(self, key: K, value: V, weight: int) -> None:
+        """Keep a value, and let go of others until all fit."""
+        self._total += weight - self._weights.get(key, 0)
+        self._weights[key] = weight
+        self[key] = value
+        self.move_to_end(key)
+        while self._total > self._most and len(self) > 1:
+            oldest, _ = self.popitem(last=False)
+            self._total -= self._weights.pop(oldest)
+
+
+class Judge:
+    """Judges labels and keeps the verdicts, over one store.
+
+    What is kept is a function of what it is kept under, so nothing is ever invalidated. ``verify`` judges every row
+    again as a whole before it is shown.
+    """
+
+    def __init__(self, *, verify: bool = False, most_labels: int = MOST_LABELS) -> None:
+        self._verify = verify
+        self._standings: _Kept[Key, Standing] = _Kept(most_labels)
+        self._shelves: _Kept[tuple[Tenant, str], Labels] = _Kept(most_labels)
+
+    async def judge(
+        self, bundle: Bundle, caller: Caller, snap: Snapshot, kinds: Sequence[str], now_ms: int
+    ) -> Verdicts:
+        """The verdicts for a response that shows these kinds. Raises StoreError, ValueError."""
+        if snap.tenant != caller.tenant:
+            raise ValueError("a caller sees a snapshot of its own tenant only")
+        found: dict[str, Standing] = {}
+        for kind in kinds:
+            policies = bundle.of(kind)
+            if policies is not None:
+                key = (bundle.revision, caller.digest, caller.tenant, snap.authority_version, kind)
+                known = self._standings.find(key) or Standing(Authority(policies, caller))
+                found[kind] = await self._current(key, known, snap)
+        return Verdicts(bundle.revision, caller, now_ms, found, self._verify)
+
+    async def _current(self, key: Key, known: Standing, snap: Snapshot) -> Standing:
+        """The standing with every label that the snapshot has."""
+        shelf = self._shelves.find((snap.tenant, key[4])) or []
+        seen = shelf[-1][0] if shelf else 0
+        fresh = [(label, orjson.loads(body)) for label, body in await snap.labels(key[4], seen)]
+        if not fresh and known.last == seen:
+            return known
+        if hasattr(snap, "put"):  # a change may yet be undone and its label ids given to others: nothing of it is kept
+            return known.grown([*shelf, *fresh])
+        if fresh:
+            shelf = self._shelves.find((snap.tenant, key[4])) or []  # another request may have been here meanwhile
+            seen = shelf[-1][0] if shelf else 0
+            shelf += [entry for entry in fresh if entry[0] > seen]
+            self._shelves.keep((snap.tenant, key[4]), shelf, len(shelf))
+        grown = known.grown(shelf)
+        self._standings.keep(key, grown, len(grown.lanes.visible) + len(grown.lanes.depends) + 1)
+        return grown

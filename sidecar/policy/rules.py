@@ -1,0 +1,104 @@
+"""Compiled policies: the values that judging works on."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any, Literal
+
+from sidecar.cel import Checked, Compiled
+from sidecar.policy.load import Expression
+from sidecar.records.kind import Kind
+from sidecar.records.store import Tenant
+
+WALL = "tenant"
+"""The policy that restates the tenant wall; it narrows like any other but makes no kind visible."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Rule:
+    """One condition, compiled for one kind.
+
+    ``label`` judges labels and raises Unknown when it reads ``beyond`` them; ``whole`` judges records.
+    """
+
+    policy: str
+    name: str
+    effect: Literal["allow", "deny", "redact"]
+    expression: Expression
+    lets: Mapping[str, Expression]
+    checked: Checked
+    label: Compiled
+    whole: Compiled
+    beyond: tuple[str, ...]
+
+    @property
+    def constant(self) -> bool:
+        """Whether it reads nothing, so that no suite can see it both true and false."""
+        return not self.checked.paths
+
+    @property
+    def settled(self) -> bool:
+        """Whether the caller alone decides it."""
+        return not any(path.root in ("record", "now_ms") for path in self.checked.paths)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Mask:
+    """One redaction. ``required``: the record always has the field, so that null takes its place."""
+
+    path: tuple[str, ...]
+    required: bool
+    rule: Rule
+
+    @property
+    def dotted(self) -> str:
+        """The field as columns and suites name it."""
+        return ".".join(self.path)
+
+    @property
+    def quoted(self) -> bytes:
+        """The field's name as it stands in a document that has it."""
+        return f'"{self.path[-1]}"'.encode()
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Policy:
+    """One policy, compiled for one kind."""
+
+    name: str
+    path: str
+    allows: tuple[Rule, ...]
+    denies: tuple[Rule, ...]
+    masks: tuple[Mask, ...]
+
+    @property
+    def rules(self) -> Iterator[Rule]:
+        """Every condition, masks included."""
+        yield from self.allows
+        yield from self.denies
+        for mask in self.masks:
+            yield mask.rule
+
+
+@dataclass(frozen=True)
+class KindPolicies:
+    """All policies of one kind."""
+
+    kind: Kind
+    policies: tuple[Policy, ...]
+
+    @cached_property
+    def rules(self) -> tuple[Rule, ...]:
+        """Every condition of every policy."""
+        return tuple(rule for policy in self.policies for rule in policy.rules)
+
+    @property
+    def covered(self) -> bool:
+        """Whether a policy other than the wall speaks of the kind; without one nothing of it is visible."""
+        return any(policy.name != WALL for policy in self.policies)
+
+
+def tenant_document(tenant: Tenant) -> dict[str, Any]:
+    """The value of ``tenant`` in a rule; no deployment is an absent field."""
+    document = {"org_id": tenant.org_id, "workspace_id": tenant.workspace_id}
+    return {**document, "deployment_id": tenant.deployment_id} if tenant.deployment_id else document
