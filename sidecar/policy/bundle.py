@@ -10,10 +10,12 @@ import orjson
 from sidecar.cel import type_from_schema
 from sidecar.errors import ConfigError, Finding, PolicyError
 from sidecar.policy.compiling import Parsed, Problems, Typing, compiled_policy
-from sidecar.policy.load import PolicyDocument, load_policy, nearest
+from sidecar.policy.load import PolicyDocument, load_policy
 from sidecar.policy.rules import KindPolicies, Rule
 from sidecar.records.kind import Kinds
 from sidecar.records.schemas import load_schema, shipped_schemas
+from sidecar.shipped import shipped
+from sidecar.validated import nearest
 
 SUITE_SUFFIX = "_test.yaml"
 BUNDLE_SUITE = "bundle"
@@ -53,8 +55,8 @@ class Bundle:
 
 
 def shipped_policies() -> Path:
-    """The product's own policies: beside the package in a checkout, inside it when installed."""
-    return shipped_schemas().parent / "policies"
+    """The folder of the product's own policies."""
+    return shipped("policies")
 
 
 def build(folders: Sequence[Path], kinds: Kinds, *, labels_only: bool = False) -> Bundle:

@@ -19,10 +19,11 @@ from sidecar.cel import (
     type_from_schema,
 )
 from sidecar.errors import Finding
-from sidecar.policy.load import Expression, MaskDocument, PolicyDocument, RuleDocument, nearest
+from sidecar.policy.load import Expression, MaskDocument, PolicyDocument, RuleDocument
 from sidecar.policy.rules import Mask, Policy, Rule
 from sidecar.records.canonical import nullable_branch
 from sidecar.records.kind import Kind
+from sidecar.validated import nearest
 
 TENANT_SCHEMA: Mapping[str, Any] = {
     "type": "object",

@@ -1,24 +1,13 @@
 """Policy and suite files: from YAML to documents whose every part knows where it stands."""
 
-import difflib
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from functools import cache
 from pathlib import Path
 from typing import Any, Literal
 
-import orjson
-from jsonschema import Draft202012Validator
-from jsonschema.exceptions import ValidationError
-
-from sidecar.errors import Finding, PolicyError
-from sidecar.policy.strict_yaml import Items, Members, Node, Scalar, Source, read
-from sidecar.records.schemas import shipped_schemas
-
-Schema = Mapping[str, Any]
-
-SHOWN = 40
-_WORDS = {"string": "text", "array": "a list", "object": "a mapping", "integer": "an integer"}
+from sidecar.errors import Finding, FindingsError, PolicyError
+from sidecar.strict_yaml import Items, Members, Node, Scalar, Source
+from sidecar.validated import nearest, read_validated, value_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,16 +77,9 @@ class SuiteDocument:
     errors: Mapping[tuple[str, str], frozenset[str]]
 
 
-def nearest(name: str, known: Iterable[str]) -> str:
-    """The end of a sentence that names what was probably meant; empty when nothing is near."""
-    found = difflib.get_close_matches(name, list(known), 1)
-    return f"; did you mean {found[0]!r}?" if found else ""
-
-
 def load_policy(path: Path) -> PolicyDocument:
     """Read one policy file. Raises ConfigError, PolicyError with every finding."""
-    source, root = read(path)
-    members = _validated(source, root, "policy")
+    source, members = _read(path, "policy")
     lets = members.get("let")
     rules, masks = members.get("rules"), members.get("redact")
     policy = PolicyDocument(
@@ -117,13 +99,12 @@ def load_policy(path: Path) -> PolicyDocument:
 
 def load_suite(path: Path) -> SuiteDocument:
     """Read one suite file. Raises ConfigError, PolicyError with every finding."""
-    source, root = read(path)
-    members = _validated(source, root, "suite")
+    source, members = _read(path, "suite")
     callers, records = _members(members.get("callers")), _members(members.get("records"))
     findings = list(_unknown_names(source, members, callers, records))
     if findings:
         raise PolicyError(findings)
-    value = _value(members, _schema("suite"), _schema("suite"))
+    value = value_of(members, "suite")
     return SuiteDocument(
         source=source,
         name=_scalar(members.get("suite")),
@@ -136,18 +117,11 @@ def load_suite(path: Path) -> SuiteDocument:
     )
 
 
-def node_at(node: Node, path: Iterable[str | int]) -> Node:
-    """The node at a path of keys and places, or the nearest one above it that is there."""
-    for part in path:
-        inner: Node | None = None
-        if isinstance(node, Members):
-            inner = node.get(str(part))
-        elif isinstance(node, Items) and str(part).isdigit() and int(part) < len(node.items):
-            inner = node.items[int(part)]
-        if inner is None:
-            return node
-        node = inner
-    return node
+def _read(path: Path, schema: str) -> tuple[Source, Members]:
+    try:
+        return read_validated(path, schema)
+    except FindingsError as error:
+        raise PolicyError(error.findings) from error
 
 
 def _rule(source: Source, node: Members) -> RuleDocument:
@@ -165,7 +139,7 @@ def _mask(source: Source, node: Members) -> MaskDocument:
 
 def _record(node: Members) -> SuiteRecord:
     record = _members(node.get("record"))
-    return SuiteRecord(_scalar(node.get("kind")), _value(record, {}, {}), record)
+    return SuiteRecord(_scalar(node.get("kind")), value_of(record), record)
 
 
 def _kinds(node: Node | None) -> tuple[Scalar, ...] | None:
@@ -215,86 +189,3 @@ def _unknown_names(source: Source, members: Members, callers: Members, records: 
                 if name.text not in records.members:
                     near = nearest(name.text, records.members)
                     yield source.finding(name.at, f"no record {name.text!r} in this suite{near}")
-
-
-@cache
-def _schema(name: str) -> Schema:
-    schema: Schema = orjson.loads((shipped_schemas() / f"{name}.schema.json").read_bytes())
-    return schema
-
-
-def _resolved(schema: Schema, root: Schema) -> Schema:
-    reference = schema.get("$ref")
-    return root["$defs"][reference.rpartition("/")[2]] if reference else schema
-
-
-def _value(node: Node, schema: Schema, root: Schema) -> Any:
-    """What a node says: a scalar is text where the schema asks for text."""
-    schema = _resolved(schema, root)
-    if isinstance(node, Scalar):
-        branches = [schema, *schema.get("oneOf", ())]
-        return node.text if any(branch.get("type") == "string" for branch in branches) else node.value
-    if isinstance(node, Items):
-        lists = [schema, *(_resolved(branch, root) for branch in schema.get("oneOf", ()))]
-        inner: Schema = next((branch["items"] for branch in lists if "items" in branch), {})
-        return [_value(item, inner, root) for item in node.items]
-    known, other = schema.get("properties", {}), schema.get("additionalProperties") or {}
-    return {key: _value(item, known.get(key, other), root) for key, (_, item) in node.members.items()}
-
-
-def _validated(source: Source, root: Node, name: str) -> Members:
-    """The file's root, proven against its JSON Schema. Raises PolicyError with every finding in the file's order."""
-    schema = _schema(name)
-    if not isinstance(root, Members):
-        raise PolicyError([source.finding(root.at, f"a {name} file is a mapping, with keys such as {name}:")])
-    errors = Draft202012Validator(dict(schema)).iter_errors(_value(root, schema, schema))
-    found = [place for error in errors for place in _explained(error, root)]
-    if found:
-        raise PolicyError([source.finding(at, message) for at, message in sorted(set(found))])
-    return root
-
-
-def _explained(error: ValidationError, root: Members) -> Iterator[tuple[int, str]]:
-    node = node_at(root, error.absolute_path)
-    schema: Any = error.schema
-    if error.validator == "additionalProperties":
-        known = schema.get("properties", {})
-        for key, _ in _members(node).members.values():
-            if key.text not in known:
-                meant = nearest(key.text, known) or "; known are " + ", ".join(known)
-                yield key.at, f"unknown key {key.text!r}{meant}"
-    elif "propertyNames" in error.schema_path:
-        named = _members(node).members[str(error.instance)][0]
-        yield named.at, f"{error.instance!r} is not a name here; a name matches {schema['pattern']}"
-    else:
-        yield node.at, _sentence(error)
-
-
-def _sentence(error: ValidationError) -> str:
-    """What is wrong and what would be right, for one failed keyword."""
-    limit: Any = error.validator_value
-    shown = repr(error.instance) if len(repr(error.instance)) <= SHOWN else "this"
-    if error.validator == "required":
-        missing = next(name for name in limit if name not in _mapping(error.instance))
-        return f"the key {missing!r} is missing"
-    if error.validator == "oneOf":
-        required = [name for branch in limit for name in branch.get("required", ())]
-        if required:
-            return f"give exactly one of the keys {', '.join(required)}"
-        return f"{shown} is not what belongs here. {_mapping(error.schema).get('description', '')}"
-    sentences: dict[str, Callable[[], str]] = {
-        "type": lambda: f"{shown} is not {_WORDS[limit]}",
-        "const": lambda: f"{shown} is not {limit!r}, the one value known here",
-        "pattern": lambda: f"{shown} does not match {limit}",
-        "minItems": lambda: "is empty; give at least one",
-        "minLength": lambda: "is empty; a text is wanted",
-        "minProperties": lambda: "is empty; give at least one",
-        "maxLength": lambda: f"is longer than {limit} characters",
-        "uniqueItems": lambda: "names something twice",
-    }
-    explain = sentences.get(str(error.validator))
-    return explain() if explain else error.message
-
-
-def _mapping(value: Any) -> Mapping[str, Any]:
-    return value if isinstance(value, Mapping) else {}

@@ -13,7 +13,7 @@ from sidecar.identity.authority import Catalogue, authority_of
 from sidecar.identity.caller import Caller, Identity
 from sidecar.policy.bundle import BUNDLE_SUITE, Bundle
 from sidecar.policy.explain import Answer, Explainer, RuleAnswer, own_policies
-from sidecar.policy.load import SuiteDocument, load_suite, node_at
+from sidecar.policy.load import SuiteDocument, load_suite
 from sidecar.policy.results import Case, Coverage, Results, SuiteResult
 from sidecar.policy.rules import WALL
 from sidecar.policy.standing import Authority
@@ -21,6 +21,7 @@ from sidecar.records.canonical import policy_view
 from sidecar.records.ingest import Intake
 from sidecar.records.places import names
 from sidecar.records.store import Prepared, Tenant
+from sidecar.validated import node_at
 
 if TYPE_CHECKING:
     from sidecar.policy.witness import Witness

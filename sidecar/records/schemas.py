@@ -11,6 +11,7 @@ from sidecar.errors import ConfigError, Finding, SchemaError
 from sidecar.records.annotations import annotated
 from sidecar.records.kind import Column, Kind, Kinds, Order
 from sidecar.records.schema_files import SUFFIX, SchemaFile, inlined, read_schema, schema_paths
+from sidecar.shipped import shipped
 
 __all__ = ["Column", "Kind", "Kinds", "Order", "load_kinds", "load_schema", "read_kind", "shipped_schemas"]
 
@@ -19,10 +20,8 @@ _FORM = 1
 
 
 def shipped_schemas() -> Path:
-    """The product's own schemas: beside the package in a checkout, inside it when installed."""
-    package = Path(__file__).resolve().parent.parent
-    inside = package / "shipped" / "schemas"
-    return inside if inside.is_dir() else package.parent / "schemas"
+    """The folder of the product's own schemas."""
+    return shipped("schemas")
 
 
 def load_kinds(folders: Sequence[Path]) -> Kinds:

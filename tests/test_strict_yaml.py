@@ -4,8 +4,8 @@ import time
 
 import pytest
 
-from sidecar.errors import PolicyError
-from sidecar.policy.strict_yaml import DEEPEST, MOST_BYTES, MOST_NODES, Items, Members, Scalar, Source, read_text
+from sidecar.errors import FindingsError
+from sidecar.strict_yaml import DEEPEST, MOST_BYTES, MOST_NODES, Items, Members, Scalar, Source, read_text
 
 REFUSED = [
     ("anchor", "a: &x 1\n", 1, 4, "anchors (&x)"),
@@ -43,7 +43,7 @@ REFUSED = [
 def test_what_is_not_strict_is_refused_where_it_stands(text: str, line: int, column: int, message: str) -> None:
     """Whatever makes a file say more than it shows is refused, at its line and column, and fast."""
     started = time.perf_counter()
-    with pytest.raises(PolicyError) as raised:
+    with pytest.raises(FindingsError) as raised:
         read_text("p.yaml", text.encode())
     assert time.perf_counter() - started < 0.5
     (finding,) = raised.value.findings
@@ -57,7 +57,7 @@ def test_what_is_not_strict_is_refused_where_it_stands(text: str, line: int, col
 )
 def test_a_file_that_is_no_text_or_too_long_is_refused_whole(content: bytes, message: str) -> None:
     """Encoding and size are checked before anything is parsed."""
-    with pytest.raises(PolicyError, match=message):
+    with pytest.raises(FindingsError, match=message):
         read_text("p.yaml", content)
 
 

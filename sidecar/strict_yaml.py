@@ -13,7 +13,7 @@ from typing import Any
 
 import yaml
 
-from sidecar.errors import ConfigError, Finding, PolicyError
+from sidecar.errors import ConfigError, Finding, FindingsError
 
 MOST_BYTES = 256 * 1024
 DEEPEST = 20
@@ -126,7 +126,7 @@ def _length(raw: str, at: int, char: str, style: str) -> int:
 
 
 def read(path: Path) -> tuple[Source, Node]:
-    """Read one file. Raises ConfigError when it cannot be opened, PolicyError when it is not strict YAML."""
+    """Read one file. Raises ConfigError when it cannot be opened, FindingsError when it is not strict YAML."""
     try:
         content = path.read_bytes()
     except OSError as error:
@@ -135,13 +135,13 @@ def read(path: Path) -> tuple[Source, Node]:
 
 
 def read_text(path: str, content: bytes) -> tuple[Source, Node]:
-    """Read the content of one file. Raises PolicyError."""
+    """Read the content of one file. Raises FindingsError."""
     if len(content) > MOST_BYTES:
-        raise PolicyError([Finding(path, 0, 0, f"is {len(content)} bytes long; at most {MOST_BYTES} are read")])
+        raise FindingsError([Finding(path, 0, 0, f"is {len(content)} bytes long; at most {MOST_BYTES} are read")])
     try:
         source = Source(path, content.decode("utf-8").removeprefix("\ufeff"))
     except UnicodeDecodeError as error:
-        raise PolicyError([Finding(path, 0, 0, f"is not UTF-8: byte {error.start} cannot be read")]) from error
+        raise FindingsError([Finding(path, 0, 0, f"is not UTF-8: byte {error.start} cannot be read")]) from error
     return source, _Builder(source).document()
 
 
@@ -161,8 +161,8 @@ class _Builder:
         self._events: Iterator[Any] = yaml.parse(source.text, Loader=_LOADER)
         self._nodes = 0
 
-    def refuse(self, at: int, message: str) -> PolicyError:
-        return PolicyError([self._source.finding(at, message)])
+    def refuse(self, at: int, message: str) -> FindingsError:
+        return FindingsError([self._source.finding(at, message)])
 
     def document(self) -> Node:
         try:
