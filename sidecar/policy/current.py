@@ -1,0 +1,105 @@
+"""The bundle in force: a reload builds and proves a whole new one, and the last good one stays until it stands."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from threading import Lock
+
+from sidecar.errors import FindingsError, SidecarError
+from sidecar.policy.bundle import Bundle, build
+from sidecar.policy.results import SuiteResult
+from sidecar.policy.suite import run
+from sidecar.records.kind import Kinds
+
+MOST_TOLD = 5
+"""How many things that are wrong with a bundle ``trouble`` tells."""
+MOST_CHARACTERS = 500
+"""How much it tells of each: a text of ours may quote a text of the file."""
+
+Fingerprint = tuple[tuple[str, int, int], ...]
+"""Path, time of change (ns) and size of each file a bundle is read from."""
+
+
+@dataclass(frozen=True, slots=True)
+class Reload:
+    """What came of one reload: the revision in force now, whether it is a new one, and why the files were refused."""
+
+    revision: str | None
+    swapped: bool
+    trouble: str | None
+
+
+class Bundles:
+    """Holds the bundle in force. A request takes ``current`` once and decides everything with it.
+
+    There is none until a first reload succeeds: then nothing is visible and the server is not ready.
+    """
+
+    def __init__(self, folders: Sequence[Path], kinds: Kinds, *, labels_only: bool = False) -> None:
+        self._folders, self._kinds, self._labels_only = tuple(folders), kinds, labels_only
+        self._current: Bundle | None = None
+        self._trouble: str | None = None
+        self._reloading = Lock()
+
+    @property
+    def current(self) -> Bundle | None:
+        """The last good bundle."""
+        return self._current
+
+    @property
+    def trouble(self) -> str | None:
+        """Why the files as they were last read are not in force; None when they are."""
+        return self._trouble
+
+    def reload(self) -> Reload:
+        """Read, compile and prove the files, and put them in force if nothing is wrong with them.
+
+        Takes a second or so: call it in a thread. Reloads wait for each other, so that the files read last win.
+        """
+        with self._reloading:
+            found, self._trouble = self._proven()
+            swapped = found is not None and (self._current is None or found.revision != self._current.revision)
+            if swapped:
+                self._current = found
+            return Reload(self._current.revision if self._current else None, swapped, self._trouble)
+
+    def fingerprint(self) -> Fingerprint:
+        """Changes when a file does. Ask before a reload, so that a change during it is seen at the next look."""
+        return tuple(sorted(seen for folder in self._folders for seen in _seen(folder)))
+
+    def _proven(self) -> tuple[Bundle | None, str | None]:
+        """The bundle that the files are, or what is wrong with them."""
+        try:
+            bundle = build(self._folders, self._kinds, labels_only=self._labels_only)
+            results = run(bundle, witness=False)
+        except FindingsError as error:
+            return None, _told([str(finding) for finding in error.findings])
+        except SidecarError as error:
+            return None, _told([str(error)])
+        wrong = [said for suite in results.suites for said in _failures(suite)]
+        return (None, _told(wrong)) if wrong else (bundle, None)
+
+
+def _failures(suite: SuiteResult) -> Iterator[str]:
+    """Everything wrong with one suite. That a kind is uncovered or a policy without a suite is for ``test`` to tell."""
+    yield from map(str, suite.findings)
+    for case in suite.cases:
+        for failure in case.failures:
+            yield f"{suite.path}: {case.caller} before {case.record}: {failure}"
+
+
+def _told(wrong: Sequence[str]) -> str:
+    told = [said if len(said) <= MOST_CHARACTERS else said[:MOST_CHARACTERS] + "…" for said in wrong[:MOST_TOLD]]
+    more = [f"and {len(wrong) - MOST_TOLD} more"] if len(wrong) > MOST_TOLD else []
+    return "\n".join([*told, *more])
+
+
+def _seen(folder: Path) -> Iterator[tuple[str, int, int]]:
+    """Every file of a folder that a bundle may be read from; one that goes while we look is not there."""
+    for pattern in ("*.yaml", "*.yml"):
+        for path in folder.glob(pattern):
+            try:
+                found = path.stat()
+            except OSError:
+                continue
+            yield str(path), found.st_mtime_ns, found.st_size
