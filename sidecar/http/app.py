@@ -1,0 +1,113 @@
+"""The read side as an application: every request bounded, authenticated, answered from one bundle, without a trace."""
+
+import asyncio
+import logging
+import sqlite3
+from collections import Counter
+from collections.abc import Awaitable, Callable
+
+from aiohttp import web
+
+from sidecar.errors import Refusal, StoreError
+from sidecar.http.answer import POLICY_HEADER, fault, of_http, refused
+from sidecar.http.decisions import Decisions
+from sidecar.http.routes import ROUTES
+from sidecar.http.service import BUNDLE, IDENTITY, SERVICE, Service
+from sidecar.identity.authenticate import from_headers
+
+Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+
+log = logging.getLogger(__name__)
+
+
+def create_app(service: Service, *, body_bytes: int = 10 * 2**20, handler_timeout_s: float = 2.0) -> web.Application:
+    """The application of the public listener."""
+    bounds = _Bounds(service.trust.requests_per_tenant, handler_timeout_s)
+    app = web.Application(middlewares=[_decided, mapped, _proved, bounds.bounded], client_max_size=body_bytes)
+    app[SERVICE] = service
+    app.add_routes(ROUTES)
+    return app
+
+
+@web.middleware
+async def _decided(request: web.Request, handler: Handler) -> web.StreamResponse:
+    """Names the bundle that decides, once for the whole request, and logs one event for its answer."""
+    service = request.app[SERVICE]
+    bundle = service.bundles.current
+    if bundle is None:
+        return fault(503, "not_ready", "no policies are loaded, so nothing is shown")
+    request[BUNDLE] = bundle
+    event = Decisions.begin(request)
+    response = await handler(request)
+    response.headers[POLICY_HEADER] = bundle.revision
+    event.end(response.status, bundle.revision, request.get(IDENTITY))
+    return response
+
+
+@web.middleware
+async def mapped(request: web.Request, handler: Handler) -> web.StreamResponse:
+    """Every failure as its answer: a refusal by its class, the rest without a word about the inside."""
+    try:
+        return await handler(request)
+    except Refusal as refusal:
+        return refused(refusal)
+    except web.HTTPException as error:
+        return of_http(error)
+    except (StoreError, sqlite3.Error):
+        log.exception("the store did not answer")
+        return fault(503, "store_unavailable", "the records cannot be read now")
+    except TimeoutError:
+        log.warning("a request took too long and was ended")
+        return fault(503, "timeout", "the answer took too long")
+    except Exception:
+        log.exception("a request failed")
+        return fault(503, "unavailable", "the request could not be answered")
+
+
+@web.middleware
+async def _proved(request: web.Request, handler: Handler) -> web.StreamResponse:
+    """Nothing is answered to nobody, not even that a route does not exist."""
+    trust = request.app[SERVICE].trust
+    headers = ((name.decode("latin-1"), value.decode("latin-1")) for name, value in request.raw_headers)
+    trusted = trust.peers.trust(_peer(request))
+    request[IDENTITY] = from_headers(headers, trusted=trusted, claim_required=trust.unit_claim_required)
+    return await handler(request)
+
+
+def _peer(request: web.Request) -> str | None:
+    """The address of the peer; None on a Unix socket."""
+    transport = request.transport
+    peer = None if transport is None else transport.get_extra_info("peername")
+    return peer[0] if isinstance(peer, tuple) else None
+
+
+class _Bounds:
+    """How much of one tenant is worked on at once, and for how long."""
+
+    def __init__(self, per_tenant: int, timeout_s: float) -> None:
+        self._per_tenant = per_tenant
+        self._timeout_s = timeout_s
+        self._running: Counter[tuple[str, str, str]] = Counter()
+
+    @property
+    def bounded(self) -> Callable[[web.Request, Handler], Awaitable[web.StreamResponse]]:
+        """The middleware."""
+
+        @web.middleware
+        async def bounded(request: web.Request, handler: Handler) -> web.StreamResponse:
+            tenant = request[IDENTITY].tenant
+            key = (tenant.org_id, tenant.workspace_id, tenant.deployment_id)
+            if self._running[key] >= self._per_tenant:
+                response = fault(429, "too_many_requests", "this tenant has as many requests running as it may")
+                response.headers["Retry-After"] = "1"
+                return response
+            self._running[key] += 1
+            try:
+                async with asyncio.timeout(self._timeout_s):
+                    return await handler(request)
+            finally:
+                self._running[key] -= 1
+                if not self._running[key]:
+                    del self._running[key]
+
+        return bounded
