@@ -5,8 +5,9 @@ nothing and stops the descent. A grant counts when it is active, allows, is addr
 recorded and active) or to the actor, and no active deny names the same addressee and resource.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 from sidecar.identity.caller import Caller, Identity
@@ -17,6 +18,8 @@ Node = tuple[str, str]
 """A recorded unit: taxonomy and unit id, both in canonical form."""
 
 OPERATOR_ROLE = "workspace_operator"
+UNIT_KIND, PERSON_KIND = "organization_unit", "human_user"
+"""The principal kinds that a grant may be addressed to."""
 _GRANT_LISTS = ("permissions", "data_classes", "tool_patterns")
 
 
@@ -30,7 +33,11 @@ class Authority:
 
 @dataclass(frozen=True, slots=True)
 class Catalogue:
-    """A tenant's units, memberships and grants, arranged for computing authority. Whole, not what a caller sees."""
+    """A tenant's units, memberships and grants, arranged for computing authority.
+
+    A caller's own authority is computed from the whole catalogue; what a response tells of others' grants, from the
+    part of it that the caller sees.
+    """
 
     active: Mapping[Node, bool]
     named: Mapping[str, frozenset[Node]]
@@ -106,11 +113,7 @@ def authority_of(
     operator. ``operator_without_units`` false turns that reading off everywhere.
     """
     own = [record for record in catalogue.memberships if _is_actor(record["member"], identity.actor_id)]
-    joined = [
-        record["unit"]["id"]
-        for record in own
-        if record["unit"]["kind"] == "organization_unit" and lasts(record, now_ms)
-    ]
+    joined = [record["unit"]["id"] for record in own if record["unit"]["kind"] == UNIT_KIND and lasts(record, now_ms)]
     nodes, unrecorded = catalogue.held((*(identity.org_units or ()), *joined))
     silent = identity.org_units is None and identity.actor_id is not None
     caller = Caller(
@@ -126,41 +129,71 @@ def authority_of(
     return Authority(caller, min(ends, default=None))
 
 
+@dataclass(frozen=True)
+class Counting:
+    """Which grants of a catalogue count at one instant. Whoever tells of active grants asks here."""
+
+    catalogue: Catalogue
+    now_ms: int
+
+    @cached_property
+    def denied(self) -> frozenset[tuple[str, ...]]:
+        """Addressee and resource of every deny that is active now and speaks of reading; data classes do not matter."""
+        return frozenset(
+            _subject(self.catalogue, grant)
+            for grant in self.catalogue.grants
+            if grant["effect"] == "deny" and lasts(grant, self.now_ms) and _of_reading(grant)
+        )
+
+    def counts(self, grant: Record) -> bool:
+        """Whether it allows, is active, is addressed to a person or to a recorded active unit, and is not denied."""
+        return (
+            grant["effect"] == "allow"
+            and lasts(grant, self.now_ms)
+            and self._reaches(grant["unit"])
+            and _subject(self.catalogue, grant) not in self.denied
+        )
+
+    def _reaches(self, principal: Record) -> bool:
+        if principal["kind"] == UNIT_KIND:
+            node = self.catalogue.unit(principal["id"])
+            return node is not None and self.catalogue.active[node]
+        return bool(principal["kind"] == PERSON_KIND)
+
+
 def active_grants(
     catalogue: Catalogue, nodes: frozenset[Node], actor_id: str | None, now_ms: int
 ) -> tuple[Record, ...]:
     """The grants that count now for these units and this actor, each with its lists filled, in order of their ids."""
-    lasting = [grant for grant in catalogue.grants if lasts(grant, now_ms)]
-    denied = {
-        (_addressee(catalogue, grant), _resource(grant))
-        for grant in lasting
-        if grant["effect"] == "deny" and (not grant.get("permissions") or "read" in grant["permissions"])
-    }
-    counted = [
-        {**{name: [] for name in _GRANT_LISTS}, **grant}
-        for grant in lasting
-        if grant["effect"] == "allow"
-        and _addressed(catalogue, grant, nodes, actor_id)
-        and (_addressee(catalogue, grant), _resource(grant)) not in denied
+    counting = Counting(catalogue, now_ms)
+    held = [
+        grant for grant in catalogue.grants if _addressed(catalogue, grant, nodes, actor_id) and counting.counts(grant)
     ]
-    return tuple(sorted(counted, key=lambda grant: grant["grant_id"]))
+    return tuple(with_lists(grant) for grant in sorted(held, key=lambda grant: str(grant["grant_id"])))
+
+
+def with_lists(grant: Record) -> dict[str, Any]:
+    """The grant with every list there, empty where the record leaves it out."""
+    return {**{name: [] for name in _GRANT_LISTS}, **grant}
 
 
 def _is_actor(principal: Record, actor_id: str | None) -> bool:
-    return actor_id is not None and principal["kind"] == "human_user" and principal["id"] == actor_id
+    return actor_id is not None and principal["kind"] == PERSON_KIND and principal["id"] == actor_id
 
 
 def _addressed(catalogue: Catalogue, grant: Record, nodes: frozenset[Node], actor_id: str | None) -> bool:
-    if grant["unit"]["kind"] == "organization_unit":
+    if grant["unit"]["kind"] == UNIT_KIND:
         return catalogue.unit(grant["unit"]["id"]) in nodes
     return _is_actor(grant["unit"], actor_id)
 
 
-def _addressee(catalogue: Catalogue, grant: Record) -> tuple[str, ...]:
-    """Whom a grant is for, so that two spellings of one unit are one."""
+def _of_reading(grant: Record) -> bool:
+    permissions = grant.get("permissions")
+    return not permissions or "read" in permissions
+
+
+def _subject(catalogue: Catalogue, grant: Record) -> tuple[str, ...]:
+    """Whom a grant is for and what it opens, so that two spellings of one unit are one."""
     kind, name = grant["unit"]["kind"], grant["unit"]["id"]
-    return (kind, *(catalogue.unit(name) or (unit_id(name),))) if kind == "organization_unit" else (kind, name)
-
-
-def _resource(grant: Record) -> Sequence[str]:
-    return grant["resource"]["resource_kind"], grant["resource"]["resource_id"]
+    addressee = (catalogue.unit(name) or (unit_id(name),)) if kind == UNIT_KIND else (name,)
+    return (kind, *addressee, grant["resource"]["resource_kind"], grant["resource"]["resource_id"])
