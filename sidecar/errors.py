@@ -12,6 +12,7 @@ SidecarError
 │   ├── Unauthenticated    no identity is proved
 │   ├── Forbidden          an identity that may not do this
 │   ├── Absent             hidden or absent; nobody can tell which
+│   ├── Unprocessable      a body that is JSON, but not of the form that is needed
 │   └── Conflict           what was asked for does not fit the state of things
 └── StoreError         the store cannot answer
     └── StoreVersionError  the store was written by a newer release
@@ -119,6 +120,10 @@ class Forbidden(Refusal):
 
 class Absent(Refusal):
     """Hidden or absent: one answer for both."""
+
+
+class Unprocessable(Refusal):
+    """The body is JSON, but not of the form that is needed."""
 
 
 class Conflict(Refusal):

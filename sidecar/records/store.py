@@ -27,12 +27,21 @@ class Position:
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One stored record on its way out. ``doc`` is its canonical JSON, already masked where a policy masks."""
+    """One stored record on its way out. ``doc`` is its canonical JSON, masked where a policy masks.
+
+    ``unmasked`` is what is stored, when that differs.
+    """
 
     kind: str
     label_id: int
     position: Position
     doc: bytes
+    unmasked: bytes | None = None
+
+    @property
+    def stored(self) -> bytes:
+        """The document as stored: for digests, updates and permission, never for showing."""
+        return self.doc if self.unmasked is None else self.unmasked
 
     def record(self) -> dict[str, Any]:
         """The record, parsed."""
@@ -55,10 +64,14 @@ class Page:
 
 @dataclass(frozen=True, slots=True)
 class Is:
-    """The column holds one of the values (a list column: any of its elements does)."""
+    """The column holds one of the values (a list column: any of its elements does).
+
+    ``stored`` asks what is stored, masked or not: for the product's own decisions, never for a client's filter.
+    """
 
     column: str
     values: tuple[str | int | bool, ...]
+    stored: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -267,9 +267,11 @@ class _Walk:
 
 
 def _fields(table: Table, wheres: Sequence[Where]) -> tuple[str, ...]:
-    """The record's fields that the conditions read: a masked one matches nothing."""
+    """The record's fields that clients' conditions read: a masked one matches nothing."""
     names: list[str] = []
     for where in wheres:
+        if isinstance(where, Is) and where.stored:
+            continue
         names.extend(where.columns if isinstance(where, Contains) else (where.column,))
     return tuple(field for name in names for field in table.columns[name].fields)
 
