@@ -1,0 +1,185 @@
+"""A real sidecar for tests: a fresh SQLite store, the shipped policies, both listeners on loopback, a clock to set.
+
+Use it as ``async with served(tmp_path) as sidecar``, hand records over with ``await sidecar.take(("wait", record), …)``
+and ask with ``await sidecar.get("/stateful-runtime/runs", ANN)``. Everything goes over real HTTP: paths and queries are
+sent exactly as written.
+"""
+
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from functools import cache
+from ipaddress import ip_network
+from pathlib import Path
+from typing import Any
+
+import orjson
+from aiohttp import ClientSession, web
+from yarl import URL
+
+from sidecar.http.app import create_app
+from sidecar.http.cursor import Sealer, new_key
+from sidecar.http.service import Service, Trust
+from sidecar.identity.authenticate import Peers
+from sidecar.identity.callers import Callers
+from sidecar.policy.bundle import shipped_policies
+from sidecar.policy.current import Bundles
+from sidecar.policy.judge import Judge
+from sidecar.records.ingest import Intake
+from sidecar.records.kind import Kinds
+from sidecar.records.schemas import load_kinds, shipped_schemas
+from sidecar.records.sqlite import SqliteStore
+from sidecar.records.store import Prepared
+
+NOW_MS = 1_750_000_000_000
+LOOPBACK = Trust(Peers((ip_network("127.0.0.0/8"),)))
+
+
+@dataclass
+class Clock:
+    """The time that a test says it is, in Unix milliseconds."""
+
+    now_ms: int = NOW_MS
+
+    def __call__(self) -> int:
+        """One reading."""
+        return self.now_ms
+
+
+@dataclass(frozen=True)
+class Who:
+    """The identity headers of a request. ``units``, ``roles`` and ``classes`` are sent when they are not None."""
+
+    org: str = "acme"
+    workspace: str = "main"
+    actor: str | None = "ann"
+    deployment: str | None = None
+    units: str | None = None
+    roles: str | None = None
+    classes: str | None = None
+
+    @property
+    def headers(self) -> dict[str, str]:
+        """As a trusted proxy would set them."""
+        values = {
+            "x-tandem-org-id": self.org,
+            "x-tandem-workspace-id": self.workspace,
+            "x-tandem-actor-id": self.actor,
+            "x-tandem-deployment-id": self.deployment,
+            "x-tandem-org-units": self.units,
+            "x-tandem-roles": self.roles,
+            "x-tandem-data-classes": self.classes,
+        }
+        return {name: value for name, value in values.items() if value is not None}
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What came back."""
+
+    status: int
+    headers: Mapping[str, str]
+    raw: bytes
+
+    @property
+    def body(self) -> Any:
+        """The JSON of the body."""
+        return orjson.loads(self.raw)
+
+
+@dataclass(frozen=True)
+class Served:
+    """A sidecar under way."""
+
+    service: Service
+    url: str
+    clock: Clock
+    session: ClientSession = field(repr=False)
+
+    async def ask(
+        self, method: str, path: str, who: Who, *, data: bytes | None = None, headers: Mapping[str, str] | None = None
+    ) -> Answer:
+        """One request; the path is sent as it is written."""
+        sent = {**who.headers, **(headers or {})}
+        url = URL(self.url + path, encoded=True)
+        async with self.session.request(method, url, headers=sent, data=data) as response:
+            return Answer(response.status, response.headers, await response.read())
+
+    async def get(self, path: str, who: Who) -> Any:
+        """The body of a GET that must be answered with 200."""
+        answer = await self.ask("GET", path, who)
+        assert answer.status == 200, (path, answer.status, answer.raw[:2_000])
+        return answer.body
+
+    async def refused(self, path: str, who: Who) -> tuple[int, Any]:
+        """Status and body of a GET that must not be answered with 200."""
+        answer = await self.ask("GET", path, who)
+        assert answer.status != 200, (path, answer.raw[:2_000])
+        return answer.status, answer.body
+
+    async def post(self, path: str, who: Who, body: Any) -> Answer:
+        """A POST of JSON."""
+        return await self.ask("POST", path, who, data=orjson.dumps(body), headers={"Content-Type": "application/json"})
+
+    async def take(self, *records: tuple[str, Any]) -> None:
+        """Store records, each with its kind; the test fails when one is refused."""
+        prepared = [self.service.intake.accept(kind, record) for kind, record in records]
+        for (kind, record), result in zip(records, prepared, strict=True):
+            assert isinstance(result, Prepared), (kind, record, result)
+        await self.service.store.put(prepared)
+
+
+@cache
+def kinds() -> Kinds:
+    """The shipped kinds, read once."""
+    return load_kinds([shipped_schemas()])
+
+
+@cache
+def shipped_bundles() -> Bundles:
+    """The shipped policies, compiled and proven once."""
+    bundles = Bundles([shipped_policies()], kinds())
+    assert bundles.reload().trouble is None
+    return bundles
+
+
+def service_on(store_path: Path, clock: Clock, *, bundles: Bundles | None = None, trust: Trust = LOOPBACK) -> Service:
+    """The parts of a sidecar over one store file, with the shipped policies unless others are given."""
+    intake = Intake(kinds())
+    return Service(
+        kinds=kinds(),
+        store=SqliteStore(store_path, kinds(), intake.accept),
+        intake=intake,
+        bundles=bundles or shipped_bundles(),
+        judge=Judge(),
+        callers=Callers(),
+        sealer=Sealer([new_key()]),
+        trust=trust,
+        clock=clock,
+    )
+
+
+@asynccontextmanager
+async def served(
+    folder: Path, *, store: str = "sidecar.db", bundles: Bundles | None = None, trust: Trust = LOOPBACK
+) -> AsyncIterator[Served]:
+    """A sidecar over the store file of a folder (a new one when there is none), listening on loopback."""
+    clock = Clock()
+    service = service_on(folder / store, clock, bundles=bundles, trust=trust)
+    async with _listening(create_app(service)) as url, ClientSession(auto_decompress=False) as session:
+        yield Served(service, url, clock, session)
+    await service.store.close()
+
+
+@asynccontextmanager
+async def _listening(app: web.Application) -> AsyncIterator[str]:
+    """An application on a free loopback port; its address."""
+    runner = web.AppRunner(app, access_log=None, auto_decompress=False, shutdown_timeout=1)
+    await runner.setup()
+    site = web.TCPSite(runner, "127.0.0.1", 0)
+    await site.start()
+    try:
+        host, port = runner.addresses[0][:2]
+        yield f"http://{host}:{port}"
+    finally:
+        await runner.cleanup()
