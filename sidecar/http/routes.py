@@ -100,7 +100,7 @@ async def observability(request: web.Request) -> web.Response:
     """Everything that tells how one run is doing."""
     query = forms.OBSERVABILITY.read(_asked_for(request), run_id=_part(request, _RUN))
     async with reading(request, OBSERVED_KINDS) as asked:
-        return respond(await asked.carry_out(observed.observability(query, asked.verdicts)))
+        return respond(await asked.carry_out(observed.observability(query)))
 
 
 async def resume_plan(request: web.Request) -> web.Response:
