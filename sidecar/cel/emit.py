@@ -221,7 +221,15 @@ class Emitter:
             return f"({pattern}.search({self.emit(parts[0])}) is not None)"
         types = tuple(map(self.type_of, parts))
         code = [self.emit(part) for part in parts]
-        return _inline(node.function, types, code) or f"{_HELPERS[node.function]}({', '.join(code)})"
+        written = _inline(node.function, types, code) or f"{_HELPERS[node.function]}({', '.join(code)})"
+        return self._entered(node, written) if node.function == "[]" else written
+
+    def _entered(self, node: Call, code: str) -> str:
+        """What is taken out of a list or map enters the rule there, so it must be of its type."""
+        type_ = self.type_of(node)
+        if self.careful:
+            return f"{self.unit.constant(Expected('[]', type_))}.admit({code})"
+        return guarded(self.unit.fresh("x"), code, type_)
 
     def _logic(self, node: Call) -> str:
         if self.careful:
@@ -291,7 +299,7 @@ def _inline(function: str, types: tuple[Type, ...], code: list[str]) -> str | No
     if inner[0] == STRING:
         match function:
             case "contains":
-                return f"({code[1]} in {code[0]})" if inner[1] == STRING and types[0] == STRING else None
+                return f"{code[0]}.__contains__({code[1]})" if inner[1] == STRING and types[0] == STRING else None
             case "startsWith" | "endsWith" if inner[1] == STRING:
                 return f"{code[0]}.{function.lower()}({code[1]})"
     if function == "size" and (inner[0] == STRING or isinstance(inner[0], ListType)):

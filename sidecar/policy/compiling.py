@@ -49,7 +49,14 @@ class Typing:
         record = type_from_schema(kind.schema, "record")
         tenant = type_from_schema(TENANT_SCHEMA, "tenant")
         variables = {"record": record, "tenant": tenant, "caller": caller, "now_ms": INT}
-        return cls(kind, variables, {"record": kind.label})
+        return cls(kind, variables, {"record": tuple(_judged_as_stored(kind))})
+
+
+def _judged_as_stored(kind: Kind) -> Iterator[str]:
+    """The label's properties that rules see as the label holds them: a label brings no text inside them to a form."""
+    for pointer in kind.label:
+        if not any(inner.startswith(pointer + "/") for inner in kind.canonical):
+            yield pointer
 
 
 @dataclass

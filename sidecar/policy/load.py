@@ -134,7 +134,8 @@ def _rule(source: Source, node: Members) -> RuleDocument:
 
 def _mask(source: Source, node: Members) -> MaskDocument:
     field = _scalar(node.get("field"))
-    return MaskDocument(field.text.removeprefix("record."), field, _expression(source, node.get("unless")))
+    path = field.text.strip().removeprefix("record.")  # folded text ends in a line break, which a pattern lets pass
+    return MaskDocument(path, field, _expression(source, node.get("unless")))
 
 
 def _record(node: Members) -> SuiteRecord:
