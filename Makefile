@@ -2,7 +2,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: test check lock clean
+.PHONY: demo test check lock clean
 
 # Everything below needs the environment; it is made once and again whenever the lock changes.
 $(BIN)/.installed: requirements.lock pyproject.toml
@@ -10,6 +10,9 @@ $(BIN)/.installed: requirements.lock pyproject.toml
 	$(BIN)/pip install --quiet --require-hashes -r requirements.lock
 	$(BIN)/pip install --quiet --no-deps --no-build-isolation -e .
 	touch $@
+
+demo: $(BIN)/.installed  ## a small company's records, served on 127.0.0.1:8480
+	$(BIN)/python deploy/demo/demo.py
 
 test: $(BIN)/.installed  ## every test
 	$(BIN)/python -m pytest
