@@ -51,7 +51,7 @@ class Catalogue:
         active: dict[Node, bool] = {}
         parents: dict[Node, str] = {}
         for unit in units:
-            node = (unit_id(unit["taxonomy_id"]), unit_id(unit["unit_id"]))
+            node = node_of(unit)
             active[node] = unit["state"] == "active"
             parents[node] = unit_id(unit.get("parent_unit_id") or "")
         named: dict[str, set[Node]] = {}
@@ -92,6 +92,11 @@ class Catalogue:
         """How records may name the units: ``taxonomy/unit``, and the bare id unless it names another unit too."""
         names = {name for node in nodes for name in (node[1], _full(node)) if name}
         return frozenset(name for name in names if len(self.named[name]) == 1)
+
+
+def node_of(unit: Record) -> Node:
+    """The node of a unit's record."""
+    return unit_id(unit["taxonomy_id"]), unit_id(unit["unit_id"])
 
 
 def _full(node: Node) -> str:

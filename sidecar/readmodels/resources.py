@@ -25,10 +25,10 @@ class Resource:
         """The resource of a record; None when a part that every resource has is masked, so that nothing matches it."""
         if not isinstance(record, Mapping):
             return None
-        needed = [record.get(name) for name in ("organization_id", "workspace_id", "resource_kind", "resource_id")]
-        if None in needed:
+        organization, workspace = record.get("organization_id"), record.get("workspace_id")
+        kind, name = record.get("resource_kind"), record.get("resource_id")
+        if organization is None or workspace is None or kind is None or name is None:
             return None
-        organization, workspace, kind, name = needed
         return cls(organization, workspace, record.get("project_id"), kind, name, record.get("path_prefix"))
 
     def applies_to(self, target: "Resource") -> bool:
