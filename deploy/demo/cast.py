@@ -64,7 +64,7 @@ class Cast:
             yield Workload(
                 it["id"],
                 self.tenant(it),
-                *(it["engine"], it["runs"], self._scope(it), it.get("owner", "shop-robot")),
+                *(it["engine"], it["runs"], self._scope(it), it["owner"]),
                 [step.node for step in steps].index(it["gate"]),
                 *(it["about"], tuple(it["parties"]), tuple(it.get("amounts", (120, 980)))),
                 *(steps, it["fails"], it["undo"]),

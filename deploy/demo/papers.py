@@ -84,20 +84,14 @@ def _told(name: str, event_type: str, record: Record, names: Iterable[str]) -> R
 
 def _link(event: Record) -> str:
     """The hash of an event and, through ``prev_hash``, of all before it."""
-    tenant = event["tenant_context"]
+    tenant, whose = event["tenant_context"], ("org_id", "workspace_id", "deployment_id", "actor_id", "source")
     linked = {
         "event_id": event["event_id"],
         "durability_str": event["durability"],
         "event_type": event["event_type"],
-        "tenant_org_id": tenant["org_id"],
-        "tenant_workspace_id": tenant["workspace_id"],
-        "tenant_deployment_id": tenant.get("deployment_id"),
-        "tenant_actor_id": tenant.get("actor_id"),
-        "tenant_source": tenant["source"],
+        **{f"tenant_{name}": tenant.get(name) for name in whose},
         "actor": event["actor"],
         "payload": json.loads(json.dumps(event["payload"], sort_keys=True)),
-        "created_at_ms": event["created_at_ms"],
-        "seq": event["seq"],
-        "prev_hash": event["prev_hash"],
+        **{name: event[name] for name in ("created_at_ms", "seq", "prev_hash")},
     }
     return hashlib.sha256(json.dumps(linked, separators=(",", ":"), ensure_ascii=False).encode()).hexdigest()

@@ -1,26 +1,15 @@
 """The run of a story as its engine stores it, with its log of events and its snapshots."""
 
 from collections.abc import Iterator
-from random import Random
 
 from cast import Made, Record, person
-from story import FINISHED, SEED, Story
+from story import FINISHED, Story
 
-PHASES = {
-    "queued": "queued",
+_PHASES = {
     "running": "running_phase",
-    "sleeping": "sleeping",
     "awaiting_webhook": "waiting_webhook",
-    "retrying": "retrying",
-    "awaiting_approval": "awaiting_approval",
-    "pausing": "paused_attention_required",
-    "paused": "paused_attention_required",
-    "blocked": "paused_attention_required",
-    "completed": "completed",
+    **dict.fromkeys(("pausing", "paused", "blocked"), "paused_attention_required"),
     "dry_run": "completed",
-    "failed": "failed",
-    "dead_lettered": "failed",
-    "cancelled": "cancelled",
 }
 _STOPS = ("cancelled", "operator_stopped", "guardrail_stopped", "panic", "shutdown", "server_restart", "stale_reaped")
 
@@ -43,7 +32,6 @@ def run(story: Story) -> Made:
 
 def _automation(story: Story) -> Record:
     """What only the automation engine stores."""
-    tokens = Random(f"{SEED}/tokens/{story.run_id}").randint(900, 24_000) * story.done
     made: Record = {
         "automation_id": story.workload.id,
         "trigger_type": story.pick(("schedule", "webhook", "manual")),
@@ -53,9 +41,6 @@ def _automation(story: Story) -> Record:
             "automation_id": story.workload.id,
             "metadata": {"definition_version": "4", "enterprise_scope": story.workload.scope},
         },
-        "prompt_tokens": tokens,
-        "total_tokens": tokens,
-        "estimated_cost_usd": round(tokens * 0.000003, 6),
         "effective_execution_profile": story.pick(("strict", "guided", "yolo")),
     }
     if story.done:
@@ -76,7 +61,6 @@ def _checkpoint(story: Story) -> Record:
         "pending_nodes": ahead[1:] if stopped else ahead,
         "blocked_nodes": ahead[:1] if stopped else [],
         "node_outputs": {node: {"summary": story.about} for node in nodes[: story.done]},
-        "node_attempts": dict.fromkeys(nodes[: story.done], 1),
     }
     if story.status == "awaiting_approval":
         checkpoint["awaiting_gate"] = {"node_id": story.gate.node, **_question(story)}
@@ -142,15 +126,20 @@ def _happenings(story: Story) -> Iterator[tuple[int, str, Record]]:
         told = {"phase_id": step.node, "payload": {"tool": step.tool, "target": step.target}}
         yield story.at(index + 2), "stateful_runtime.node.completed", told
         if index == 0:
-            phase = PHASES[story.pause[0]]
+            phase = _phase(story.pause[0])
             if phase != "running_phase":
                 yield story.at(2), moved, _turn("running_phase", phase, f"waits on a {story.pause[1]}")
                 yield story.at(3), moved, _turn(phase, "running_phase", "the wait is over")
     if story.status != "running":
         why = story.workload.fails if story.status == "failed" else story.about
-        told = _turn("running_phase", PHASES[story.status], why)
+        told = _turn("running_phase", _phase(story.status), why)
         actor = {"actor": person(story.workload.owner)} if story.status in ("paused", "pausing", "cancelled") else {}
         yield story.ended_ms, moved, {**told, **actor}
+
+
+def _phase(status: str) -> str:
+    """The phase of a status, which mostly has its name."""
+    return _PHASES.get(status, status)
 
 
 def _turn(before: str, after: str, reason: str) -> Record:

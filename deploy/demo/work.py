@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 from cast import DAY_MS, Made, Record, Step, person
-from story import HOUR_MS, Story
+from story import Story
 
 _ON_TIMEOUT = {
     "timer": "resume",
@@ -37,7 +37,9 @@ def waits(story: Story) -> Iterator[Made]:
 
 
 def _wait(story: Story, name: str, kind: str, status: str, node: str, turn: int) -> Made:
-    at = min(story.at(turn), story.ended_ms)
+    began = min(story.at(turn), story.ended_ms)
+    changed = min(began + story.pace_ms, story.ended_ms)
+    ends = changed if status in ("timed_out", "escalated") else began + 2 * DAY_MS
     wait: Record = {
         "wait_id": name,
         "run_id": story.run_id,
@@ -46,15 +48,14 @@ def _wait(story: Story, name: str, kind: str, status: str, node: str, turn: int)
         "scope": story.scope,
         "phase_id": node,
         "reason": f"{node} concerns the {story.about}",
-        "created_at_ms": at,
-        "updated_at_ms": story.ended_ms,
-        "timeout_policy": {"timeout_at_ms": at + DAY_MS, "on_timeout": _ON_TIMEOUT[kind]},
+        "created_at_ms": began,
+        "updated_at_ms": changed,
+        "timeout_policy": {"timeout_at_ms": ends, "on_timeout": _ON_TIMEOUT[kind]},
     }
     if status == "claimed":
-        wait |= {"claimed_by": story.workload.owner, "claimed_at_ms": story.ended_ms}
-        wait |= {"claim_expires_at_ms": story.ended_ms + HOUR_MS}
+        wait |= {"claimed_by": story.workload.owner, "claimed_at_ms": changed, "claim_expires_at_ms": ends}
     if status in ("woken", "timed_out", "cancelled"):
-        wait["completed_at_ms"] = story.ended_ms
+        wait["completed_at_ms"] = changed
     return "wait", wait
 
 
@@ -70,8 +71,9 @@ def deeds(story: Story) -> Iterator[Made]:
     if story.status == "completed" and story.nth % 5 == 0:
         yield from _first_attempt(story)
     if any(wait["status"] == "timed_out" for _, wait in waits(story)):
-        waited = story.id_of("wait", story.pause[1])
-        yield _letter(story, story.id_of("letter", "wait"), waited, "open", {"source_type": "stateful_wait"})
+        kind = story.pause[1]
+        late = {"source_type": "stateful_wait", "reason": f"the {kind} did not come in time"}
+        yield _letter(story, story.id_of("letter", "wait"), story.id_of("wait", kind), "open", late)
 
 
 def _deed(story: Story, step: Step, index: int) -> Iterator[Made]:
@@ -86,16 +88,18 @@ def _deed(story: Story, step: Step, index: int) -> Iterator[Made]:
         if story.status not in fates:
             return
         sent, effect = fates[story.status]
-    names = {"outbox_id": story.id_of("outbox", step.node), "effect_id": story.id_of("effect", step.node)}
     recovery = {name: value for name, value in _recovered(story).items() if index == story.done and value}
     decided = {"policy_decision_id": story.id_of("decision")} if index == story.workload.gate else {}
-    row = {**_call(story, step, index), **decided, "status": sent, "attempts": 3 if "failed" in effect else 1}
+    attempts = 3 if effect in ("failed", "unknown") else 1
+    outbox = {"outbox_id": story.id_of("outbox", step.node)}
+    row = {**_call(story, step, index), **outbox, **decided, **recovery, "status": sent, "attempts": attempts}
     if effect:
-        yield "tool_effect", _effect(story, step, index, effect, {**decided, "outbox_id": names["outbox_id"]})
-        row["effect_id"] = names["effect_id"]
+        made = _effect(story, step, index, effect, {**decided, **outbox})
+        yield "tool_effect", made
+        row["effect_id"] = made["effect_id"]
     if sent == "claimed":
         row |= {"claimed_by": "courier-2", "claimed_at_ms": story.ended_ms}
-    yield "outbox", {**row, **recovery, "outbox_id": names["outbox_id"]}
+    yield "outbox", row
 
 
 def _call(story: Story, step: Step, index: int) -> Record:

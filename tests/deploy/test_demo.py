@@ -173,7 +173,14 @@ def test_time_runs_forward(company: Company) -> None:
     for log in logs.values():
         assert [seq for seq, _ in log] == list(range(1, len(log) + 1))
         assert all(earlier <= later for (_, earlier), (_, later) in pairwise(log))
-    past = ("created_at_ms", "updated_at_ms", "occurred_at_ms", "finished_at_ms", "disposition_at_ms")
+    past = (
+        "created_at_ms",
+        "updated_at_ms",
+        "occurred_at_ms",
+        "finished_at_ms",
+        "disposition_at_ms",
+        "completed_at_ms",
+    )
     for kind, records in company.items():
         assert all(record[name] <= NOW_MS for record in records for name in past if name in record), kind
         assert all(record.get("updated_at_ms", NOW_MS) >= record.get("created_at_ms", 0) for record in records), kind
