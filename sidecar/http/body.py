@@ -21,7 +21,12 @@ async def json_body(request: web.Request) -> Any:
 
 
 async def plain_body(request: web.Request) -> bytes:
-    """The body as sent, when it was sent plain: a packed one could grow without bound."""
+    """The body as sent. Raises HTTPUnsupportedMediaType and HTTPRequestEntityTooLarge."""
+    refuse_packed(request)
+    return await request.read()
+
+
+def refuse_packed(request: web.Request) -> None:
+    """A packed body could grow without bound. Raises HTTPUnsupportedMediaType."""
     if request.headers.get("Content-Encoding", "identity").lower() != "identity":
         raise web.HTTPUnsupportedMediaType
-    return await request.read()

@@ -1,0 +1,56 @@
+"""Whether the process lives, and whether it can answer. Neither needs a token."""
+
+import asyncio
+import logging
+import sqlite3
+
+from aiohttp import web
+
+from sidecar.errors import StoreError
+from sidecar.http.answer import respond
+from sidecar.http.service import SERVICE
+from sidecar.records.store import Store
+
+PATHS = frozenset(("/livez", "/readyz"))
+STORE_TIMEOUT_S = 2.0
+DRAINING: web.AppKey[asyncio.Event] = web.AppKey("draining", asyncio.Event)
+"""Set by the server when it stops: no new requests should be sent to it then."""
+
+log = logging.getLogger(__name__)
+
+
+async def livez(_: web.Request) -> web.Response:
+    """The process runs, and its event loop turns."""
+    return respond({"status": "live"})
+
+
+async def readyz(request: web.Request) -> web.Response:
+    """Whether requests can be answered: a bundle is in force and the store answers. A failed reload is told."""
+    service = request.app[SERVICE]
+    bundle, stored = service.bundles.current, await _answers(service.store)
+    draining = request.app[DRAINING].is_set()
+    ready = bundle is not None and stored and not draining
+    policy = {
+        "revision": None if bundle is None else bundle.revision,
+        "loaded_at_ms": service.bundles.loaded_at_ms,
+        "trouble": service.bundles.trouble,
+    }
+    body = {
+        "status": "ready" if ready else "draining" if draining else "unready",
+        "policy": policy,
+        "store": "ok" if stored else "unavailable",
+    }
+    return respond(body, 200 if ready else 503)
+
+
+async def _answers(store: Store) -> bool:
+    try:
+        async with asyncio.timeout(STORE_TIMEOUT_S):
+            await store.ready()
+    except (StoreError, sqlite3.Error, TimeoutError):
+        log.warning("the store is not ready", exc_info=True)
+        return False
+    return True
+
+
+ROUTES = (web.get("/livez", livez), web.get("/readyz", readyz))
