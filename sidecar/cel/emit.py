@@ -18,6 +18,7 @@ _HELPERS = {
     "[]": "index", "in": "member", "size": "size", "contains": "contains", "startsWith": "starts_with",
     "endsWith": "ends_with", "matches": "matches", "int": "to_int", "uint": "to_uint", "double": "to_double",
     "string": "to_string", "bytes": "to_bytes", "bool": "to_bool", "dyn": "to_dyn",
+    "type": "type_of",
 }  # fmt: skip
 _COMPARISONS = frozenset(("==", "!=", "<", "<=", ">", ">="))
 

@@ -13,7 +13,7 @@ import re2
 from sidecar.cel import errors
 from sidecar.cel.ast import UInt
 from sidecar.cel.errors import CelError, EvaluationError, Unknown
-from sidecar.cel.types import NOTHING, ListType, MapType, Nullable, ObjectType, Prim, Type
+from sidecar.cel.types import DYN, NOTHING, ListType, MapType, Nullable, ObjectType, Prim, Type, TypeType
 from sidecar.cel.values import equal, has_key, kind_of, no_overload, truth
 
 FAULTS = (CelError, LookupError, TypeError, AttributeError, ArithmeticError, ValueError, RecursionError, re2.error)
@@ -78,6 +78,18 @@ def present(owner: Any, expected: Expected) -> bool:
     if type(owner) is not dict:
         raise no_overload("has", owner)
     return expected.name in owner or expected.default is not NOTHING
+
+
+_TYPE_VALUES: Mapping[type, TypeType] = {
+    **{python: TypeType(Prim(name)) for name, python in PYTHON_TYPES.items()},
+    list: TypeType(ListType(DYN)), dict: TypeType(MapType(DYN, DYN)),
+    TypeType: TypeType(TypeType(DYN)),
+}  # fmt: skip
+
+
+def type_of(value: Any) -> TypeType:
+    """``type(value)``."""
+    return _TYPE_VALUES[type(value)]
 
 
 def give_up(*_: Any) -> NoReturn:
