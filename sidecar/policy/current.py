@@ -1,6 +1,6 @@
 """The bundle in force: a reload builds and proves a whole new one, and the last good one stays until it stands."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from threading import Lock
@@ -35,10 +35,21 @@ class Bundles:
     There is none until a first reload succeeds: then nothing is visible and the server is not ready.
     """
 
-    def __init__(self, folders: Sequence[Path], kinds: Kinds, *, labels_only: bool = False) -> None:
+    def __init__(
+        self,
+        folders: Sequence[Path],
+        kinds: Kinds,
+        *,
+        labels_only: bool = False,
+        clock: Callable[[], int] | None = None,
+    ) -> None:
+        """Take the folders of the policies. ``clock`` tells when a bundle came in force, in Unix milliseconds."""
         self._folders, self._kinds, self._labels_only = tuple(folders), kinds, labels_only
+        self._clock = clock
         self._current: Bundle | None = None
+        self._loaded_at_ms: int | None = None
         self._trouble: str | None = None
+        self._read: Fingerprint | None = None
         self._reloading = Lock()
 
     @property
@@ -47,9 +58,19 @@ class Bundles:
         return self._current
 
     @property
+    def loaded_at_ms(self) -> int | None:
+        """When the bundle in force came in force; None when there is none, or no clock to tell."""
+        return self._loaded_at_ms
+
+    @property
     def trouble(self) -> str | None:
         """Why the files as they were last read are not in force; None when they are."""
         return self._trouble
+
+    @property
+    def read(self) -> Fingerprint | None:
+        """The files as the last reload met them, good or bad."""
+        return self._read
 
     def reload(self) -> Reload:
         """Read, compile and prove the files, and put them in force if nothing is wrong with them.
@@ -57,14 +78,16 @@ class Bundles:
         Takes a second or so: call it in a thread. Reloads wait for each other, so that the files read last win.
         """
         with self._reloading:
+            self._read = self.fingerprint()
             found, self._trouble = self._proven()
             swapped = found is not None and (self._current is None or found.revision != self._current.revision)
             if swapped:
                 self._current = found
+                self._loaded_at_ms = self._clock() if self._clock is not None else None
             return Reload(self._current.revision if self._current else None, swapped, self._trouble)
 
     def fingerprint(self) -> Fingerprint:
-        """Changes when a file does. Ask before a reload, so that a change during it is seen at the next look."""
+        """Changes when a file does. Taken before a reload, so that a change during it is seen at the next look."""
         return tuple(sorted(seen for folder in self._folders for seen in _seen(folder)))
 
     def _proven(self) -> tuple[Bundle | None, str | None]:
