@@ -5,26 +5,20 @@ import json
 import subprocess
 import sys
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Mapping
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
 import pytest
+import pytest_asyncio
+from serving import Served, Who, kinds, served
 
-from sidecar.identity.caller import Identity
-from sidecar.identity.callers import Callers
-from sidecar.policy.bundle import build, shipped_policies
-from sidecar.policy.judge import Judge
 from sidecar.records.ingest import Intake
-from sidecar.records.kind import Kinds
-from sidecar.records.schemas import load_kinds, shipped_schemas
-from sidecar.records.sqlite import SqliteStore
-from sidecar.records.store import Prepared, Read, Tenant
+from sidecar.records.store import Prepared
 
 NOW_MS = 1_790_000_000_000
 DEMO = Path(__file__).parents[2] / "deploy" / "demo"
-OPERATIONS = Tenant("larkfield", "operations")
 STATUSES = {
     "automation_run": "queued running pausing paused awaiting_approval completed blocked failed cancelled",
     "workflow_run": "queued running awaiting_approval completed failed cancelled dry_run",
@@ -84,14 +78,9 @@ def company(folder: Path) -> Company:
 
 
 @pytest.fixture(scope="module")
-def kinds() -> Kinds:
-    return load_kinds([shipped_schemas()])
-
-
-@pytest.fixture(scope="module")
-def prepared(company: Company, kinds: Kinds) -> list[Prepared]:
+def prepared(company: Company) -> list[Prepared]:
     """Every record as a load would take it."""
-    intake = Intake(kinds)
+    intake = Intake(kinds())
     found = [intake.accept(kind, record) for kind, records in company.items() for record in records]
     assert not intake.dropped, "the demo writes properties that its schemas do not declare"
     refused = [reject for one in found if not isinstance(one, Prepared) for reject in one]
@@ -116,10 +105,10 @@ def test_one_instant_makes_the_same_bytes(company: Company, folder: Path, tmp_pa
     }
 
 
-def test_every_kind_is_there_and_every_record_is_its_own(prepared: list[Prepared], kinds: Kinds) -> None:
+def test_every_kind_is_there_and_every_record_is_its_own(prepared: list[Prepared]) -> None:
     """All fifteen kinds occur, no two records share a key, and there are 200 runs in three workspaces of two organisations."""
     counts = Counter(one.kind for one in prepared)
-    assert counts.keys() == set(kinds)
+    assert counts.keys() == set(kinds())
     assert counts["automation_run"] + counts["workflow_run"] == 200
     assert len({(one.kind, one.tenant, one.key) for one in prepared}) == len(prepared)
     tenants = {one.tenant for one in prepared}
@@ -228,56 +217,64 @@ def test_some_failures_are_superseded_by_success(company: Company) -> None:
         assert {effects[mark["superseded_by_effect_id"]] for mark in superseded} == {"succeeded"}
 
 
-async def seen(
-    prepared: list[Prepared], kinds: Kinds, path: Path, identities: Mapping[str, Identity]
-) -> dict[str, set[str]]:
-    """The workloads of which each caller sees a run, from a real store under the shipped policies."""
-    store = SqliteStore(path, kinds, lambda kind, record: pytest.fail(f"promoted {kind} {record}"))
-    try:
-        await store.put(prepared)
-        bundle, callers, judge = build([shipped_policies()], kinds), Callers(), Judge()
-        found: dict[str, set[str]] = {}
-        for name, identity in identities.items():
-            async with store.snapshot(identity.tenant) as snap:
-                caller = await callers.caller(identity, snap, NOW_MS)
-                asked = ("automation_run", "workflow_run")
-                verdicts = await judge.judge(bundle, caller, snap, asked, NOW_MS)
-                pages = await snap.read([Read(kind, 1000) for kind in asked], verdicts)
-            found[name] = {row.record()["run_id"].removeprefix("run-")[:-4] for page in pages for row in page.rows}
-        return found
-    finally:
-        await store.close()
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def demo(company: Company, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Served]:
+    """The company, served at its instant."""
+    async with served(tmp_path_factory.mktemp("demo")) as sidecar:
+        sidecar.clock.now_ms = NOW_MS
+        await sidecar.take(*((kind, record) for kind, records in company.items() for record in records))
+        yield sidecar
 
 
-async def test_each_sees_their_own(prepared: list[Prepared], kinds: Kinds, tmp_path: Path) -> None:
-    """What people of one workspace see follows from their units, grants and clearances, and nobody sees another workspace."""
-    found = await seen(
-        prepared,
-        kinds,
-        tmp_path / "demo.db",
-        {
-            "operator": Identity(OPERATIONS, "olivia.hart", roles=("workspace_operator",)),
-            "finance": Identity(OPERATIONS, "felix.moreau"),
-            "clerk": Identity(OPERATIONS, "ines.cardoso"),
-            "care": Identity(OPERATIONS, "tom.brandt"),
-            "returns, once in finance": Identity(OPERATIONS, "priya.nair"),
-            "head of the office": Identity(OPERATIONS, "edwin.shaw", data_classes=("executive",)),
-            "of a disabled unit": Identity(OPERATIONS, "lena.fischer"),
-            "stranger": Identity(OPERATIONS, "greta.olsen"),
-            "contractor": Identity(Tenant("larkfield", "product-lab"), "atlas.jansen"),
-            "carrier's finance": Identity(Tenant("brightwater-freight", "dispatch"), "sanne.bakker"),
-        },
-    )
-    everyday = {"supplier-payments", "refunds", "cash-forecast", "ticket-triage", "return-labels", "print-orders"}
-    assert found == {
-        "operator": everyday | {"sitemap"},
-        "finance": {"supplier-payments", "refunds", "cash-forecast", "payroll", "sitemap"},
-        "clerk": {"supplier-payments", "sitemap"},
-        "care": {"ticket-triage", "return-labels", "refunds", "sitemap"},
-        "returns, once in finance": {"return-labels", "sitemap"},
-        "head of the office": {"board-briefing", "sitemap"},
-        "of a disabled unit": {"sitemap"},
-        "stranger": {"sitemap"},
-        "contractor": {"checkout-release"},
-        "carrier's finance": {"route-planning"},
+def staff(actor: str, *, roles: str | None = None, classes: str | None = None) -> Who:
+    return Who("larkfield", "operations", actor, roles=roles, classes=classes)
+
+
+OLIVIA = staff("olivia.hart", roles="workspace_operator")
+EVERYDAY = "supplier-payments refunds cash-forecast ticket-triage return-labels print-orders sitemap"
+
+
+@pytest.mark.asyncio(loop_scope="module")
+@pytest.mark.parametrize(
+    ("who", "workloads"),
+    [
+        pytest.param(OLIVIA, EVERYDAY, id="operator, not cleared for gated data"),
+        pytest.param(
+            staff("felix.moreau"), "supplier-payments refunds cash-forecast payroll sitemap", id="unit, below, granted"
+        ),
+        pytest.param(staff("ines.cardoso"), "supplier-payments sitemap", id="a team sees nothing of its department"),
+        pytest.param(staff("tom.brandt"), "ticket-triage return-labels refunds sitemap", id="granted, and expired"),
+        pytest.param(staff("priya.nair"), "return-labels sitemap", id="disabled grant, membership ended"),
+        pytest.param(staff("edwin.shaw", classes="executive"), "board-briefing sitemap", id="cleared; a denied grant"),
+        pytest.param(staff("lena.fischer"), "sitemap", id="a disabled unit"),
+        pytest.param(staff("greta.olsen"), "sitemap", id="a member of nothing"),
+        pytest.param(Who("larkfield", "product-lab", "atlas.jansen"), "checkout-release", id="contractor"),
+        pytest.param(Who("brightwater-freight", "dispatch", "sanne.bakker"), "route-planning", id="the other Finance"),
+    ],
+)
+async def test_each_sees_their_own(demo: Served, who: Who, workloads: str) -> None:
+    """Whose runs a person sees follows from units, grants and clearances, within one workspace."""
+    body = await demo.get("/stateful-runtime/runs?limit=500", who)
+    assert {row["run"]["run_id"].removeprefix("run-")[:-4] for row in body["runs"]} == set(workloads.split())
+
+
+@pytest.mark.asyncio(loop_scope="module")
+async def test_every_run_can_be_looked_into(demo: Served, company: Company) -> None:
+    """For every run that an operator sees, each read model answers, and together they show every reason to be blocked."""
+    runs = (await demo.get("/stateful-runtime/runs?limit=500", OLIVIA))["runs"]
+    reasons: set[str] = set()
+    for run in (row["run"] for row in runs):
+        path = f"/stateful-runtime/runs/{run['run_id']}"
+        observed = await demo.get(f"{path}/observability", OLIVIA)
+        reasons |= {reason["kind"] for reason in observed["operator_summary"]["blocking_reasons"]}
+        assert observed["audit"]["protected_events"] or not observed["policy_decisions"]
+        assert (await demo.get(f"{path}/resume-plan", OLIVIA))["run_status"] == run["status"]
+    assert reasons == {
+        "run_status",
+        "active_wait",
+        "policy_decision",
+        "outbox",
+        "tool_effect",
+        "dead_letter",
+        "compensation",
     }
