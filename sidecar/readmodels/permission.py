@@ -13,7 +13,7 @@ _RESOURCE = ("organization_id", "workspace_id", "resource_kind", "resource_id")
 
 
 def recovering_actor(caller: Caller, scope: Record) -> str:
-    """The actor, when it may record choices about a run of this scope, as it is stored. Raises Unauthenticated, Forbidden."""
+    """The actor, when it may act on a run of this stored scope. Raises Unauthenticated, Forbidden."""
     if caller.actor_id is None:
         raise Unauthenticated("a choice is recorded in somebody's name, and the request names no actor")
     granted = caller.is_workspace_operator or RECOVERY_ROLE in caller.roles

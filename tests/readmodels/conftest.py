@@ -1,0 +1,46 @@
+"""A fresh world for each test; the bundle is compiled once."""
+
+from collections.abc import AsyncIterator, Callable
+from pathlib import Path
+
+import pytest
+from world import World
+
+from sidecar.policy.bundle import Bundle, build, shipped_policies
+from sidecar.records.ingest import Intake
+from sidecar.records.schemas import load_kinds, shipped_schemas
+from sidecar.records.sqlite import SqliteStore
+
+KINDS = load_kinds([shipped_schemas()])
+
+
+@pytest.fixture(scope="session")
+def shipped() -> Bundle:
+    """The product's own policies."""
+    return build([shipped_policies()], KINDS)
+
+
+@pytest.fixture
+async def world(tmp_path: Path, shipped: Bundle) -> AsyncIterator[World]:
+    """An empty store under the shipped policies."""
+    intake = Intake(KINDS)
+    store = SqliteStore(tmp_path / "world.db", KINDS, intake.accept)
+    yield World(store, intake, shipped)
+    await store.close()
+
+
+@pytest.fixture
+def masking(tmp_path: Path) -> Callable[[str, str], Bundle]:
+    """The shipped policies and one more, which masks a field of a kind for all but auditors."""
+
+    def bundle(kind: str, field: str) -> Bundle:
+        folder = tmp_path / "more"
+        folder.mkdir()
+        (folder / "masks.yaml").write_text(
+            "apiVersion: sidecar/v1\npolicy: masks\ndescription: Some of it is for auditors.\n"
+            f"applies_to: [{kind}]\nrules:\n  - allow: everyone\n    when: 'true'\n"
+            f"redact:\n  - field: record.{field}\n    unless: '\"auditor\" in caller.roles'\n"
+        )
+        return build([shipped_policies(), folder], KINDS)
+
+    return bundle
