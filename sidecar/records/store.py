@@ -7,6 +7,9 @@ from typing import Any, Protocol
 
 import orjson
 
+STORED_OTHERWISE = "is stored already with other content, and such records never change"
+"""What is wrong with an append-only record that comes again and differs."""
+
 
 @dataclass(frozen=True, slots=True)
 class Tenant:

@@ -199,29 +199,33 @@ class SqliteStore:
     async def put(self, records: Sequence[Prepared], mark: LoadMark | None = None) -> Outcome:
         """Store records of any tenants in one durable transaction. Raises StoreError, RecordConflict."""
         async with self._writing:
-            try:
-                return await self._in_writer(lambda: self.put_now(records, mark))
-            except sqlite3.Error as error:
-                raise StoreError("the store could not be written") from error
+            return await self._in_writer(lambda: self.put_now(records, mark))
 
     def put_now(self, records: Sequence[Prepared], mark: LoadMark | None = None) -> Outcome:
-        """``put`` without an event loop, for the command line."""
-        self._writer.execute("BEGIN IMMEDIATE")
+        """``put`` without an event loop, for the command line. Raises StoreError, RecordConflict."""
         try:
-            outcome = Writer(self._writer, self.tables, self.interned).put(records)
-            if mark is not None:
-                self._writer.execute(
-                    "INSERT INTO load (load_id, lines, finished) VALUES (?, ?, ?) "
-                    "ON CONFLICT (load_id) DO UPDATE SET lines = excluded.lines, finished = excluded.finished",
-                    (mark.load_id, mark.lines, int(mark.finished)),
-                )
-            self._writer.commit()
-        finally:
-            self._abandon()
+            self._writer.execute("BEGIN IMMEDIATE")
+            try:
+                outcome = Writer(self._writer, self.tables, self.interned).put(records)
+                if mark is not None:
+                    self._writer.execute(
+                        "INSERT INTO load (load_id, lines, finished) VALUES (?, ?, ?) "
+                        "ON CONFLICT (load_id) DO UPDATE SET lines = excluded.lines, finished = excluded.finished",
+                        (mark.load_id, mark.lines, int(mark.finished)),
+                    )
+                self._writer.commit()
+            finally:
+                self._abandon()
+        except sqlite3.Error as error:
+            raise StoreError(f"the store could not be written: {error}") from error
         return outcome
 
+    def conflicts_now(self, records: Sequence[Prepared]) -> list[int]:
+        """The places of the append-only records that are stored already with other content, for the command line."""
+        return Writer(self._writer, self.tables, self.interned).conflicts(records)
+
     def loaded(self, load_id: str) -> int:
-        """How many lines of an interrupted load are stored; 0 when it is new or was finished."""
+        """How many records of an interrupted load are stored; 0 when it is new or was finished."""
         found = self._writer.execute("SELECT lines FROM load WHERE load_id = ? AND finished = 0", (load_id,)).fetchone()
         return int(found[0]) if found else 0
 

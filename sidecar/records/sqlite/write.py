@@ -12,7 +12,7 @@ import orjson
 
 from sidecar.errors import RecordConflict, Reject
 from sidecar.records.sqlite.tables import Table, quoted
-from sidecar.records.store import Outcome, Prepared, Tenant
+from sidecar.records.store import STORED_OTHERWISE, Outcome, Prepared, Tenant
 
 Key = tuple[str, ...]
 
@@ -80,6 +80,21 @@ class Writer:
         self._flush_counts()
         return True
 
+    def conflicts(self, records: Sequence[Prepared]) -> list[int]:
+        """The places of the append-only records that are stored already with other content. Nothing is written."""
+        groups: dict[tuple[str, Tenant], list[int]] = {}
+        for place, record in enumerate(records):
+            if self._tables[record.kind].kind.write == "append_only":
+                groups.setdefault((record.kind, record.tenant), []).append(place)
+        found: list[int] = []
+        for (kind, tenant), places in groups.items():
+            tenant_id = self._known_tenant(tenant)
+            if tenant_id is not None:
+                stored = self._stored(self._tables[kind], tenant_id, [records[place].key for place in places])
+                known = {key: one.doc for key, one in stored.items()}
+                found += [place for place in places if known.get((one := records[place]).key, one.doc) != one.doc]
+        return found
+
     def _put_group(self, table: Table, tenant_id: int, records: Sequence[Prepared]) -> int:
         """Store one kind's records of one tenant; how many were stale."""
         known = self._stored(table, tenant_id, [record.key for record in records])
@@ -91,7 +106,7 @@ class Writer:
                 record = record.inherit(stored.doc)
             if stored is not None and table.kind.write == "append_only":
                 if stored.doc != record.doc:
-                    conflicts.append(Reject(record.line, record.kind, "", "is stored already with other content"))
+                    conflicts.append(Reject(record.line, record.kind, "", STORED_OTHERWISE))
                 continue
             if stored is not None and _older(record.updated_at_ms, stored.updated_at_ms):
                 stale += 1
@@ -160,15 +175,21 @@ class Writer:
         known = self._interned.tenants.get(tenant)
         if known is not None:
             return known
-        triple = (tenant.org_id, tenant.workspace_id, tenant.deployment_id)
         self._connection.execute(
-            "INSERT INTO tenant (org_id, workspace_id, deployment_id) VALUES (?, ?, ?) ON CONFLICT DO NOTHING", triple
+            "INSERT INTO tenant (org_id, workspace_id, deployment_id) VALUES (?, ?, ?) ON CONFLICT DO NOTHING",
+            (tenant.org_id, tenant.workspace_id, tenant.deployment_id),
         )
-        number: int = self._connection.execute(
-            "SELECT tenant_id FROM tenant WHERE org_id = ? AND workspace_id = ? AND deployment_id = ?", triple
-        ).fetchone()[0]
+        number = self._known_tenant(tenant)
+        assert number is not None
         self._interned.tenants[tenant] = number
         return number
+
+    def _known_tenant(self, tenant: Tenant) -> int | None:
+        found = self._connection.execute(
+            "SELECT tenant_id FROM tenant WHERE org_id = ? AND workspace_id = ? AND deployment_id = ?",
+            (tenant.org_id, tenant.workspace_id, tenant.deployment_id),
+        ).fetchone()
+        return int(found[0]) if found else None
 
     def _label(self, tenant_id: int, record: Prepared) -> int:
         known = self._interned.labels.get((tenant_id, record.kind, record.label))

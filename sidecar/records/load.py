@@ -1,0 +1,208 @@
+"""Loading: the whole input is read and validated first, then written in batches that an interruption leaves whole."""
+
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from contextlib import closing
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from sidecar.errors import RecordConflict, Reject
+from sidecar.records.ingest import Intake
+from sidecar.records.kind import Kinds
+from sidecar.records.ledger import Ledger
+from sidecar.records.sources import Source
+from sidecar.records.spool import Placed, Spool
+from sidecar.records.store import STORED_OTHERWISE, LoadMark, Outcome, Prepared
+
+BATCH = 1_000
+"""Records written in one transaction, at most."""
+BATCH_BYTES = 4 * 1024 * 1024
+LONGEST_LINE = 10 * 1024 * 1024
+
+_TWICE = "comes a second time with other content, and such records never change"
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """One fault of one record, and where it stands. ``kind`` is None where that cannot be told."""
+
+    path: str
+    line: int
+    kind: str | None
+    pointer: str
+    message: str
+
+    def __str__(self) -> str:
+        return f"{self.path}:{self.line}: {self.kind or '-'}: {self.pointer or '/'}: {self.message}"
+
+
+class Watcher(Protocol):
+    """Who is told how a load goes."""
+
+    def refused(self, fault: Refused) -> None:
+        """A record is refused."""
+
+    def stage(self, name: str, unit: str, total: int | None) -> None:
+        """A stage of ``total`` units begins."""
+
+    def advance(self, units: int) -> None:
+        """So much more of the stage is done."""
+
+
+class Target(Protocol):
+    """What a load needs of a store."""
+
+    def put_now(self, records: Sequence[Prepared], mark: LoadMark | None = None) -> Outcome:
+        """Store records in one durable transaction. Raises StoreError, RecordConflict."""
+
+    def conflicts_now(self, records: Sequence[Prepared]) -> list[int]:
+        """The places of the append-only records that are stored already with other content."""
+
+    def loaded(self, load_id: str) -> int:
+        """How many records of an interrupted load are stored."""
+
+
+@dataclass(slots=True)
+class Loaded:
+    """What came of a load. ``accepted`` counts what was valid; ``stale`` those of it for which a newer one is stored.
+
+    ``resumed`` are records that an earlier, interrupted load of the same content had stored; ``exposed`` counts the
+    records that are open to all of their tenant although a unit owns their run.
+    """
+
+    load_id: str = ""
+    stored: bool = False
+    resumed: int = 0
+    accepted: Counter[str] = field(default_factory=Counter)
+    stale: Counter[str] = field(default_factory=Counter)
+    refused: Counter[str] = field(default_factory=Counter)
+    dropped: Mapping[str, int] = field(default_factory=dict)
+    exposed: Mapping[str, int] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Load:
+    """One load. With ``keep_going`` what is valid is stored although something else is not."""
+
+    kinds: Kinds
+    intake: Intake
+    target: Target
+    watcher: Watcher
+    keep_going: bool = False
+    longest_line: int = LONGEST_LINE
+
+    def run(self, sources: Sequence[Source]) -> Loaded:
+        """Read and validate everything; then store it, unless something is wrong.
+
+        Raises FindingsError for a file that does not read whole, RecordConflict when another writer came first.
+        """
+        loaded = Loaded()
+        with closing(Spool(self.intake)) as spool, closing(Ledger(self.kinds)) as ledger:
+            _Reading(self, loaded, spool, ledger).read(sources)
+            loaded.dropped = dict(sorted(self.intake.dropped.items()))
+            loaded.exposed = ledger.open_children()
+            loaded.load_id = spool.content_id
+            if self.keep_going or not loaded.refused:
+                self._write(spool, loaded)
+                loaded.stored = True
+        return loaded
+
+    def _write(self, spool: Spool, loaded: Loaded) -> None:
+        """Store the batches, except those that an interrupted load of the same content has stored."""
+        loaded.resumed = self.target.loaded(loaded.load_id)
+        self.watcher.stage("storing", "record", spool.records)
+        done = 0
+        for batch in spool.batches():
+            done += len(batch)
+            if done > loaded.resumed:
+                outcome = self._put(batch, LoadMark(loaded.load_id, done, done == spool.records), loaded)
+                loaded.stale[batch[0].record.kind] += outcome.stale
+            self.watcher.advance(len(batch))
+
+    def _put(self, batch: Sequence[Placed], mark: LoadMark, loaded: Loaded) -> Outcome:
+        """Store one batch; what another record under its key forbids is told and, when going on, left out."""
+        try:
+            return self.target.put_now([placed.record for placed in batch], mark)
+        except RecordConflict as error:
+            differing = {reject.line: reject.message for reject in error.rejects}
+            for place, message in differing.items():
+                refuse(self.watcher, loaded, batch[place - 1], message)
+            if not self.keep_going:
+                raise
+            left = [placed.record for place, placed in enumerate(batch, 1) if place not in differing]
+            return self.target.put_now(left, mark)
+
+
+def refuse(watcher: Watcher, loaded: Loaded, placed: Placed, message: str) -> None:
+    """Tell of an accepted record that is refused after all."""
+    kind = placed.record.kind
+    loaded.accepted[kind] -= 1
+    loaded.refused[kind] += 1
+    watcher.refused(Refused(placed.path, placed.line, kind, "", message))
+
+
+@dataclass(slots=True)
+class _Batch:
+    """Records of one kind that are not spooled yet."""
+
+    records: list[Placed] = field(default_factory=list)
+    size: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class _Reading:
+    """The first pass over the input."""
+
+    load: Load
+    loaded: Loaded
+    spool: Spool
+    ledger: Ledger
+    batches: dict[str, _Batch] = field(default_factory=dict)
+
+    def read(self, sources: Iterable[Source]) -> None:
+        watcher = self.load.watcher
+        for source in sources:
+            watcher.stage("reading", "B", source.size)
+            for found in source.read(self.load.intake, self.load.longest_line, watcher.advance):
+                if isinstance(found.result, Prepared):
+                    self._keep(Placed(found.path, found.line, found.result))
+                else:
+                    self._refuse(found.path, found.line, found.result)
+        for kind in self.batches:
+            self._flush(kind)
+
+    def _refuse(self, path: str, line: int, rejects: Sequence[Reject]) -> None:
+        self.loaded.refused[rejects[0].kind or ""] += 1
+        for reject in rejects:
+            self.load.watcher.refused(Refused(path, line, reject.kind, reject.pointer, reject.message))
+
+    def _keep(self, placed: Placed) -> None:
+        record = placed.record
+        self.loaded.accepted[record.kind] += 1
+        batch = self.batches.get(record.kind)
+        if batch is None:
+            batch = self.batches[record.kind] = _Batch()
+        batch.records.append(placed)
+        batch.size += len(record.doc) + len(record.source or b"")
+        if len(batch.records) == BATCH or batch.size > BATCH_BYTES:
+            self._flush(record.kind)
+
+    def _flush(self, name: str) -> None:
+        """Spool a batch, unless nothing is going to be stored."""
+        placed = self.batches[name].records
+        if not placed:
+            return
+        kind, records = self.load.kinds[name], [one.record for one in placed]
+        self.ledger.note_scopes(kind, records)
+        if not self.load.keep_going and kind.write == "append_only":
+            self._refuse_differing(placed, records)
+        if self.load.keep_going or not self.loaded.refused:
+            self.spool.add(placed)
+        self.batches[name] = _Batch()
+
+    def _refuse_differing(self, placed: Sequence[Placed], records: Sequence[Prepared]) -> None:
+        """Append-only records that another one forbids; when going on, storing tells."""
+        differing = dict.fromkeys(self.load.target.conflicts_now(records), STORED_OTHERWISE)
+        differing |= dict.fromkeys(self.ledger.differing(records), _TWICE)
+        for place, message in differing.items():
+            refuse(self.load.watcher, self.loaded, placed[place], message)
