@@ -1,11 +1,12 @@
 """A real sidecar for tests: a fresh SQLite store, the shipped policies, both listeners on loopback, a clock to set.
 
 Use it as ``async with served(tmp_path) as sidecar``, hand records over with ``await sidecar.take(("wait", record), …)``
-and ask with ``await sidecar.get("/stateful-runtime/runs", ANN)``. Everything goes over real HTTP: paths and queries are
-sent exactly as written.
+and ask with ``await sidecar.get("/stateful-runtime/runs", ANN)``, or talk to the admin side with
+``await sidecar.admin("POST", "/admin/v1/records", lines)``. Everything goes over real HTTP: paths and queries are sent
+exactly as written.
 """
 
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from functools import cache
@@ -17,9 +18,12 @@ import orjson
 from aiohttp import ClientSession, web
 from yarl import URL
 
+from sidecar.config import Writer
+from sidecar.http.admin import create_admin_app
 from sidecar.http.app import create_app
 from sidecar.http.cursor import Sealer, new_key
 from sidecar.http.service import Service, Trust
+from sidecar.http.tokens import Tokens
 from sidecar.identity.authenticate import Peers
 from sidecar.identity.callers import Callers
 from sidecar.policy.bundle import shipped_policies
@@ -95,14 +99,24 @@ class Served:
     url: str
     clock: Clock
     session: ClientSession = field(repr=False)
+    admin_url: str = ""
 
     async def ask(
         self, method: str, path: str, who: Who, *, data: bytes | None = None, headers: Mapping[str, str] | None = None
     ) -> Answer:
         """One request; the path is sent as it is written."""
-        sent = {**who.headers, **(headers or {})}
-        url = URL(self.url + path, encoded=True)
-        async with self.session.request(method, url, headers=sent, data=data) as response:
+        return await self._send(method, self.url + path, {**who.headers, **(headers or {})}, data)
+
+    async def admin(
+        self, method: str, path: str, data: Any = None, *, headers: Mapping[str, str] | None = None
+    ) -> Answer:
+        """One request to the admin side. Its body has the type that the method takes, unless ``headers`` say another."""
+        types = {"POST": "application/x-ndjson", "PUT": "application/json"}
+        sent = {"Content-Type": types[method]} if method in types else {}
+        return await self._send(method, self.admin_url + path, {**sent, **(headers or {})}, data)
+
+    async def _send(self, method: str, url: str, headers: Mapping[str, str], data: Any) -> Answer:
+        async with self.session.request(method, URL(url, encoded=True), headers=headers, data=data) as response:
             return Answer(response.status, response.headers, await response.read())
 
     async def get(self, path: str, who: Who) -> Any:
@@ -161,13 +175,27 @@ def service_on(store_path: Path, clock: Clock, *, bundles: Bundles | None = None
 
 @asynccontextmanager
 async def served(
-    folder: Path, *, store: str = "sidecar.db", bundles: Bundles | None = None, trust: Trust = LOOPBACK
+    folder: Path,
+    *,
+    store: str = "sidecar.db",
+    bundles: Bundles | None = None,
+    trust: Trust = LOOPBACK,
+    writers: Sequence[Writer] = (),
+    **limits: int,
 ) -> AsyncIterator[Served]:
-    """A sidecar over the store file of a folder (a new one when there is none), listening on loopback."""
+    """A sidecar over the store file of a folder (a new one when there is none), listening on loopback twice.
+
+    ``writers`` are the admin side's tokens, ``limits`` its limits.
+    """
     clock = Clock()
     service = service_on(folder / store, clock, bundles=bundles, trust=trust)
-    async with _listening(create_app(service)) as url, ClientSession(auto_decompress=False) as session:
-        yield Served(service, url, clock, session)
+    admin = create_admin_app(service, Tokens(writers), **limits)
+    async with (
+        _listening(create_app(service)) as url,
+        _listening(admin) as admin_url,
+        ClientSession(auto_decompress=False) as session,
+    ):
+        yield Served(service, url, clock, session, admin_url)
     await service.store.close()
 
 
