@@ -53,8 +53,10 @@ def of_http(error: web.HTTPException) -> web.Response:
 
 
 _OF_HTTP = {
+    400: ("bad_request", "the request is not HTTP/1.1 as this server reads it"),
     404: ("not_found", "there is no such route"),
     405: ("method_not_allowed", "this route does not know the method"),
+    408: ("request_timeout", "the body took too long to come"),
     413: ("body_too_large", "the body is larger than this server takes"),
     415: ("unsupported_media_type", "the body has a content type or an encoding that is not read here"),
     417: ("expectation_failed", "the Expect header asks for something this server does not do"),

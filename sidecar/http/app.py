@@ -53,15 +53,23 @@ async def mapped(request: web.Request, handler: Handler) -> web.StreamResponse:
         return refused(refusal)
     except web.HTTPException as error:
         return of_http(error)
-    except (StoreError, sqlite3.Error):
-        log.exception("the store did not answer")
-        return fault(503, "store_unavailable", "the records cannot be read now")
-    except TimeoutError:
+    except Exception as error:  # noqa: BLE001 - a failure is an answer too
+        return _failure(error)
+
+
+def _failure(error: Exception) -> web.Response:
+    """What is nobody's refusal: logged, and answered with nothing of the inside."""
+    if isinstance(error, ConnectionError):
+        log.info("a client left before its request was whole")
+        return fault(400, "bad_request", "the body ended before it was whole")
+    if isinstance(error, TimeoutError):
         log.warning("a request took too long and was ended")
         return fault(503, "timeout", "the answer took too long")
-    except Exception:
-        log.exception("a request failed")
-        return fault(503, "unavailable", "the request could not be answered")
+    if isinstance(error, StoreError | sqlite3.Error):
+        log.error("the store did not answer", exc_info=error)
+        return fault(503, "store_unavailable", "the records cannot be read now")
+    log.error("a request failed", exc_info=error)
+    return fault(503, "unavailable", "the request could not be answered")
 
 
 @web.middleware
@@ -103,6 +111,8 @@ class _Bounds:
                 return response
             self._running[key] += 1
             try:
+                if request.can_read_body:
+                    await request.read()  # a body has its own time, which the connection measures
                 async with asyncio.timeout(self._timeout_s):
                     return await handler(request)
             finally:
