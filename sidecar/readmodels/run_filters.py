@@ -117,4 +117,4 @@ def _holds_class(value: str, sources: Sources, scope: Record) -> bool:
 
 
 def _draws_from(sources: Sources, scope: Record) -> bool:
-    return any(True for _ in sources.within(resource_scope(scope)))
+    return bool(sources.every) and any(True for _ in sources.within(resource_scope(scope)))
