@@ -213,6 +213,9 @@ class Snapshot(Protocol):
     async def labels(self, kind: str, after: int) -> Sequence[tuple[int, bytes]]:
         """The kind's labels with an id above ``after``, ascending, each with its pruned record."""
 
+    async def sharing(self, label_id: int) -> int:
+        """How many records of the tenant share a label."""
+
     async def authority(self, kind: str) -> Sequence[bytes]:
         """Every record of a catalogue kind, unjudged: for computing the caller's authority, never for showing."""
 

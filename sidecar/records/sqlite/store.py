@@ -56,6 +56,14 @@ class SqliteSnapshot:
         )
         return found
 
+    async def sharing(self, label_id: int) -> int:
+        """How many records of the tenant share a label."""
+        statement = "SELECT records FROM label WHERE tenant_id = ? AND label_id = ?"
+        found: tuple[int] | None = await self._run(
+            lambda: self._connection.execute(statement, (self._tenant_id, label_id)).fetchone()
+        )
+        return found[0] if found else 0
+
     async def authority(self, kind: str) -> Sequence[bytes]:
         """Every record of a catalogue kind, unjudged."""
         table = self._tables[kind]

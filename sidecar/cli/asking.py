@@ -1,0 +1,69 @@
+"""Who asks, when, and of what: what ``query`` and ``explain`` share."""
+
+import argparse
+import time
+from pathlib import Path
+from typing import Any
+
+from sidecar.config import Config
+from sidecar.errors import ConfigError, Finding
+from sidecar.identity.caller import Identity
+from sidecar.identity.callers import Callers
+from sidecar.records.explain import Explainer
+from sidecar.records.kind import Kind, Kinds
+from sidecar.records.places import BadJson, line_of, read_placed
+from sidecar.records.store import Tenant
+from sidecar.validated import nearest, schema_of
+
+
+def identity_in(path: Path) -> Identity:
+    """The identity in a file that has the shape of a suite's callers. Raises ConfigError."""
+    try:
+        text = path.read_bytes().decode("utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigError(f"{path} cannot be read: {error}") from error
+    try:
+        claims, places = read_placed(text)
+    except BadJson as error:
+        line, column, shown = line_of(text, error.offset)
+        raise ConfigError(str(Finding(str(path), line, column, error.message, shown))) from error
+    faults = Explainer(_caller_schema()).faults(claims)
+    if faults:
+        told = [(places.line(places.at(pointer)), f"{pointer or '/'} {message}") for pointer, message in faults]
+        raise ConfigError("\n".join(str(Finding(str(path), *at[:2], message, at[2])) for at, message in told))
+    return identity_of(claims)
+
+
+def identity_of(claims: dict[str, Any]) -> Identity:
+    """The identity of validated claims; a claim of units counts even when it is empty."""
+    units = claims.get("org_units")
+    return Identity(
+        tenant=Tenant(**claims["tenant"]),
+        actor_id=claims.get("actor_id"),
+        org_units=None if units is None else tuple(units),
+        roles=tuple(claims.get("roles", ())),
+        data_classes=tuple(claims.get("data_classes", ())),
+    )
+
+
+def _caller_schema() -> dict[str, Any]:
+    suite = schema_of("suite")
+    return {**suite["properties"]["callers"]["additionalProperties"], "$defs": suite["$defs"]}
+
+
+def kind_named(name: str, kinds: Kinds) -> Kind:
+    """The kind of a name. Raises ConfigError."""
+    found = kinds.get(name)
+    if found is None:
+        raise ConfigError(f"there is no kind {name!r}{nearest(name, kinds) or '; there are ' + ', '.join(kinds)}")
+    return found
+
+
+def instant(asked: argparse.Namespace) -> int:
+    """The instant that is asked about (Unix milliseconds)."""
+    return time.time_ns() // 1_000_000 if asked.at is None else int(asked.at)
+
+
+def callers(config: Config) -> Callers:
+    """Who makes callers of identities, as configured."""
+    return Callers(operator_without_units=config.identity.operator_without_units != "never")

@@ -1,0 +1,228 @@
+"""The command line's grammar: verbs, their options, and examples for each."""
+
+import argparse
+from importlib import import_module
+from importlib.metadata import version
+from typing import Any
+
+from sidecar.config_file import Flags
+
+_SHARED_HELP = "Settings may also stand in sidecar.yaml, and in SIDECAR_STORE, SIDECAR_POLICIES, SIDECAR_SCHEMAS."
+_EXIT = "exit codes: 0 fine, 1 something is wrong in a file, 2 something is wrong in the command or the configuration"
+
+
+BEFORE = "before_"
+"""How the options are named that stand before the verb."""
+
+
+def flags(asked: argparse.Namespace) -> Flags:
+    """The settings that the command line gives, before the verb and after it."""
+
+    def last(name: str) -> Any:
+        return getattr(asked, name, getattr(asked, BEFORE + name, None))
+
+    def every(name: str) -> list[str]:
+        return [*getattr(asked, BEFORE + name, ()), *getattr(asked, name, ())]
+
+    return Flags(
+        config=last("config"),
+        store=last("store"),
+        policies=every("policies"),
+        schemas=every("schemas"),
+        listen=last("listen"),
+        admin_listen=last("admin_listen"),
+        workers=last("workers"),
+    )
+
+
+def parser() -> argparse.ArgumentParser:
+    """The grammar of every verb."""
+    text, examples = (
+        "Answers with what a caller may see, as policies say.",
+        "sidecar load records.ndjson\nsidecar serve",
+    )
+    top = argparse.ArgumentParser(prog="sidecar", parents=[_shared(BEFORE)], **_told(text, examples))
+    shared = _shared()
+    top.add_argument("--version", action="version", version=f"sidecar {version('sidecar')}")
+    verbs = top.add_subparsers(title="verbs", metavar="VERB", required=True)
+    _serve(verbs, shared)
+    _load(verbs, shared)
+    _check(verbs, shared)
+    _test(verbs, shared)
+    _query(verbs, shared)
+    _explain(verbs, shared)
+    return top
+
+
+def _told(text: str, examples: str) -> dict[str, Any]:
+    shown = "\n".join(f"  {line}" for line in examples.splitlines())
+    return {
+        "description": text,
+        "epilog": f"examples:\n{shown}\n\n{_EXIT}",
+        "formatter_class": argparse.RawDescriptionHelpFormatter,
+        "allow_abbrev": False,
+    }
+
+
+def _shared(prefix: str = "") -> argparse.ArgumentParser:
+    """The options of every verb; what stands before the verb is kept apart, or the verb's own would replace it."""
+    shared = argparse.ArgumentParser(add_help=False, argument_default=argparse.SUPPRESS)
+    options = shared.add_argument_group("settings", _SHARED_HELP)
+    options.add_argument(
+        "-c",
+        "--config",
+        metavar="FILE",
+        dest=f"{prefix}config",
+        help="the configuration (SIDECAR_CONFIG, or sidecar.yaml where it is there)",
+    )
+    options.add_argument(
+        "--store", metavar="URL", dest=f"{prefix}store", help="where records are kept (sqlite:///sidecar.db)"
+    )
+    options.add_argument(
+        "--policies",
+        dest=f"{prefix}policies",
+        metavar="DIR",
+        action="append",
+        help="a folder of policies; may be repeated, and together they are the bundle; default names the shipped ones",
+    )
+    options.add_argument(
+        "--schemas",
+        dest=f"{prefix}schemas",
+        metavar="DIR",
+        action="append",
+        help="a folder of schemas whose kinds are added to the shipped ones; may be repeated",
+    )
+    return shared
+
+
+def _verb(
+    verbs: Any, shared: argparse.ArgumentParser, name: str, module: str, text: str, examples: str
+) -> argparse.ArgumentParser:
+    """One verb, whose module is imported when it is asked for."""
+
+    def run(*given: Any) -> int:
+        code: int = import_module(f"sidecar.cli.{module}").run(*given)
+        return code
+
+    added: argparse.ArgumentParser = verbs.add_parser(name, parents=[shared], help=text, **_told(text, examples))
+    added.set_defaults(verb=run)
+    return added
+
+
+def _json(verb: argparse.ArgumentParser) -> None:
+    verb.add_argument("--json", action="store_true", help="answer in JSON, for programs")
+
+
+def _asking(verb: argparse.ArgumentParser) -> None:
+    """Who asks, and when."""
+    verb.add_argument(
+        "--as",
+        dest="caller",
+        metavar="CALLER.json",
+        required=True,
+        help='who asks, as in a suite: {"tenant": {"org_id", "workspace_id"}, "actor_id", "org_units", "roles"}',
+    )
+    verb.add_argument("--at", type=int, metavar="MS", help="the instant, in Unix milliseconds (now)")
+
+
+def _serve(verbs: Any, shared: argparse.ArgumentParser) -> None:
+    verb = _verb(
+        verbs,
+        shared,
+        "serve",
+        "serve",
+        "Serve read models until SIGTERM, then drain.",
+        "sidecar serve\nsidecar serve --listen unix:/run/sidecar.sock --admin-listen 127.0.0.1:8481",
+    )
+    verb.add_argument("--listen", metavar="ADDRESS", help="host:port or unix:/path (127.0.0.1:8480)")
+    verb.add_argument("--admin-listen", metavar="ADDRESS", help="host:port or unix:/path (127.0.0.1:8481)")
+    verb.add_argument("--workers", type=int, metavar="N", help="how many processes serve (1)")
+
+
+def _load(verbs: Any, shared: argparse.ArgumentParser) -> None:
+    verb = _verb(
+        verbs,
+        shared,
+        "load",
+        "load",
+        "Validate records and store them, all of them or none.",
+        "sidecar load records.ndjson\nproduce | sidecar load -\nsidecar load records/ --keep-going\n"
+        "sidecar load --from-runtime /var/lib/runtime",
+    )
+    verb.add_argument(
+        "paths",
+        nargs="*",
+        metavar="PATH",
+        help='a file of lines {"kind": K, "record": {…}}, a folder of K.jsonl with bare records, or - (standard input)',
+    )
+    verb.add_argument("--from-runtime", metavar="DIR", help="read the runtime's own files")
+    verb.add_argument("--keep-going", action="store_true", help="store what is valid although something is not")
+    _json(verb)
+
+
+def _check(verbs: Any, shared: argparse.ArgumentParser) -> None:
+    verb = _verb(
+        *(
+            verbs,
+            shared,
+            "check",
+            "check",
+            "Tell all that is wrong in schemas and policies, and how rules are judged.",
+        ),
+        "sidecar check\nsidecar check --policies default --policies policies/",
+    )
+    _json(verb)
+
+
+def _test(verbs: Any, shared: argparse.ArgumentParser) -> None:
+    verb = _verb(
+        verbs,
+        shared,
+        "test",
+        "suites",
+        "Run the suites beside the policies.",
+        "sidecar test\nsidecar test -k finance --coverage\nsidecar test --junit results.xml",
+    )
+    verb.add_argument("-k", metavar="TEXT", dest="pattern", help="only cases whose suite/caller/record holds the text")
+    verb.add_argument("--coverage", action="store_true", help="tell of every rule what the cases saw of it")
+    verb.add_argument("--junit", metavar="FILE", help="also write the results as JUnit XML")
+    _json(verb)
+
+
+def _query(verbs: Any, shared: argparse.ArgumentParser) -> None:
+    verb = _verb(
+        verbs,
+        shared,
+        "query",
+        "query",
+        "Print the page of records that a caller sees, one a line.",
+        "sidecar query wait --as ana.json\nsidecar query dead_letter --as ana.json --where status=open --limit 10",
+    )
+    verb.add_argument("kind", metavar="KIND", help="the kind of records")
+    _asking(verb)
+    verb.add_argument(
+        "--where",
+        action="append",
+        metavar="FIELD=VALUE",
+        default=[],
+        help="keep records whose field has the value; may be repeated",
+    )
+    verb.add_argument("--limit", metavar="N", help="how many records at most, 1 to 1000 (100)")
+
+
+def _explain(verbs: Any, shared: argparse.ArgumentParser) -> None:
+    verb = _verb(
+        verbs,
+        shared,
+        "explain",
+        "explain",
+        "Tell why a caller sees a record or does not.",
+        "sidecar explain wait run-1/w-1 --as ana.json\nsidecar explain outbox o-7 --as ana.json --tenant acme/main",
+    )
+    verb.add_argument("kind", metavar="KIND", help="the record's kind")
+    verb.add_argument(
+        "id", metavar="ID", help="the record's id; the parts of a longer key are joined by /, each %%-encoded"
+    )
+    _asking(verb)
+    verb.add_argument("--tenant", metavar="ORG/WS[/DEPLOYMENT]", help="whose record it is (the caller's tenant)")
+    _json(verb)
