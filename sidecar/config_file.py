@@ -82,7 +82,7 @@ def _file(path: Path) -> Settings:
         source, root = read_validated(path, "config")
         return _at_home(path.parent, _meanings(source, root))
     except FindingsError as error:
-        raise ConfigError(str(error)) from error
+        raise ConfigError.of(error.findings) from error
 
 
 def _meanings(source: Source, root: Members) -> Settings:

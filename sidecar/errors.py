@@ -58,7 +58,16 @@ class SidecarError(Exception):
 
 
 class ConfigError(SidecarError):
-    """The command line or the configuration is wrong."""
+    """The command line or the configuration is wrong; in a file, ``findings`` tell where."""
+
+    def __init__(self, message: str, findings: Sequence[Finding] = ()) -> None:
+        super().__init__(message)
+        self.findings = tuple(findings)
+
+    @classmethod
+    def of(cls, findings: Sequence[Finding]) -> "ConfigError":
+        """What is wrong in a file of the configuration."""
+        return cls("\n".join(map(str, findings)), findings)
 
 
 class FindingsError(SidecarError):

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from sidecar.cli.parser import flags, parser
 from sidecar.cli.terminal import Terminal
 from sidecar.config_file import read_config
-from sidecar.errors import FindingsError, RecordConflict, SidecarError
+from sidecar.errors import ConfigError, FindingsError, RecordConflict, SidecarError
 
 FINE, FINDINGS, WRONG = 0, 1, 2
 INTERRUPTED = 130
@@ -39,5 +39,8 @@ def _failed(error: Exception, terminal: Terminal) -> int:
     if isinstance(error, BrokenPipeError):  # whoever read the output has enough; say nothing, also not at exit
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return BROKEN_PIPE
-    terminal.error(str(error))
+    if isinstance(error, ConfigError) and error.findings:
+        terminal.findings(error.findings)
+    else:
+        terminal.error(str(error))
     return WRONG

@@ -26,11 +26,11 @@ def identity_in(path: Path) -> Identity:
         claims, places = read_placed(text)
     except BadJson as error:
         line, column, shown = line_of(text, error.offset)
-        raise ConfigError(str(Finding(str(path), line, column, error.message, shown))) from error
+        raise ConfigError.of([Finding(str(path), line, column, error.message, shown)]) from error
     faults = Explainer(_caller_schema()).faults(claims)
     if faults:
         told = [(places.line(places.at(pointer)), f"{pointer or '/'} {message}") for pointer, message in faults]
-        raise ConfigError("\n".join(str(Finding(str(path), *at[:2], message, at[2])) for at, message in told))
+        raise ConfigError.of([Finding(str(path), *at[:2], message, at[2]) for at, message in told])
     return identity_of(claims)
 
 

@@ -17,7 +17,7 @@ from sidecar.cli.terminal import DIM, GREEN, RED, Terminal, harmless
 from sidecar.config import Config
 from sidecar.errors import ConfigError
 from sidecar.identity.authority import Authority
-from sidecar.identity.caller import Identity
+from sidecar.identity.caller import Caller, Identity
 from sidecar.policy.explain import Answer, Explainer, RuleAnswer
 from sidecar.policy.rules import KindPolicies
 from sidecar.records.canonical import policy_view
@@ -29,6 +29,8 @@ from sidecar.records.store import Get, Lanes, Row, Store, Tenant
 
 _LATEST_SHOWN_MS = 253_402_300_799_999
 """The end of the year 9999; later instants are shown as numbers."""
+SHOWN = 200
+"""Characters of a value that are shown to people."""
 Key = tuple[str, ...]
 
 
@@ -116,7 +118,7 @@ def _told(found: _Found, policies: KindPolicies, tenant: Tenant, terminal: Termi
     answer, row = found.answer, found.row
     verdict = terminal.painted("visible", GREEN) if answer.visible else terminal.painted("hidden", RED)
     yield f"{verdict}: {row.kind} {harmless('/'.join(row.position.key))} of {harmless(_shown_tenant(tenant))}"
-    yield f"caller: {_shown(found.authority.caller.document)}"
+    yield f"caller: {_who(found.authority.caller)}"
     yield f"label: shared by {found.sharing} records: {_shown(_label(row, policies))}"
     if not answer.same_tenant:
         yield "the tenant wall hides it, whatever policies say: the caller is of another tenant"
@@ -129,6 +131,19 @@ def _told(found: _Found, policies: KindPolicies, tenant: Tenant, terminal: Termi
     if answer.visible and answer.redacted:
         yield f"masked: {', '.join(sorted(answer.redacted))}"
     yield _next(found, policies)
+
+
+def _who(caller: Caller) -> str:
+    """The caller in a line; JSON tells all."""
+    held = {
+        "units": caller.org_units,
+        "roles": caller.roles,
+        "data classes": caller.data_classes,
+        "grants": tuple(grant["grant_id"] for grant in caller.grants),
+    }
+    lists = [f"{name} {', '.join(names) or 'none'}" for name, names in held.items()]
+    operator = "an operator" if caller.is_workspace_operator else "no operator"
+    return harmless("; ".join([caller.actor_id or "nobody by name", operator, *lists]))
 
 
 def _rule(rule: RuleAnswer, terminal: Terminal) -> Iterator[str]:
@@ -201,7 +216,9 @@ def _rule_json(rule: RuleAnswer) -> dict[str, Any]:
 
 
 def _shown(value: Any) -> str:
-    return harmless(orjson.dumps(value).decode())
+    """A value, cut where it is long; JSON tells all."""
+    text = orjson.dumps(value).decode()
+    return harmless(text if len(text) <= SHOWN else text[:SHOWN] + "…")
 
 
 def _shown_tenant(tenant: Tenant) -> str:

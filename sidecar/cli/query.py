@@ -54,8 +54,9 @@ def _page_asked(asked: argparse.Namespace, kind: Kind) -> RecordsAsked:
         return records_form(kind).read(urlencode(pairs))
     except BadRequest as error:
         name = error.details.get("parameter", "")
-        near = "" if "nearest" in error.details else f"; the fields are {', '.join(_fields(kind))}"
-        raise ConfigError(f"{'--limit' if name == 'limit' else f'--where {name}'}: {error.message}{near}") from None
+        if name == "limit":
+            raise ConfigError(f"--{error.message}") from None
+        raise ConfigError(f"--where {name}: {error.message}; the fields are {', '.join(_fields(kind))}") from None
 
 
 def _fields(kind: Kind) -> list[str]:
