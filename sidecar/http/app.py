@@ -23,7 +23,7 @@ log = logging.getLogger(__name__)
 def create_app(service: Service, *, body_bytes: int = 10 * 2**20, handler_timeout_s: float = 2.0) -> web.Application:
     """The application of the public listener."""
     bounds = _Bounds(service.trust.requests_per_tenant, handler_timeout_s)
-    app = web.Application(middlewares=[_decided, mapped, _proved, bounds.bounded], client_max_size=body_bytes)
+    app = web.Application(middlewares=[_decided, mapped, _proved, bounds], client_max_size=body_bytes)
     app[SERVICE] = service
     app.add_routes(ROUTES)
     return app
@@ -90,34 +90,28 @@ def _peer(request: web.Request) -> str | None:
 
 
 class _Bounds:
-    """How much of one tenant is worked on at once, and for how long."""
+    """How much of one tenant is worked on at once, and for how long. A middleware."""
+
+    __middleware_version__ = 1
 
     def __init__(self, per_tenant: int, timeout_s: float) -> None:
         self._per_tenant = per_tenant
         self._timeout_s = timeout_s
         self._running: Counter[tuple[str, str, str]] = Counter()
 
-    @property
-    def bounded(self) -> Callable[[web.Request, Handler], Awaitable[web.StreamResponse]]:
-        """The middleware."""
-
-        @web.middleware
-        async def bounded(request: web.Request, handler: Handler) -> web.StreamResponse:
-            tenant = request[IDENTITY].tenant
-            key = (tenant.org_id, tenant.workspace_id, tenant.deployment_id)
-            if self._running[key] >= self._per_tenant:
-                response = fault(429, "too_many_requests", "this tenant has as many requests running as it may")
-                response.headers["Retry-After"] = "1"
-                return response
-            self._running[key] += 1
-            try:
-                if request.can_read_body:
-                    await request.read()  # a body has its own time, which the connection measures
-                async with asyncio.timeout(self._timeout_s):
-                    return await handler(request)
-            finally:
-                self._running[key] -= 1
-                if not self._running[key]:
-                    del self._running[key]
-
-        return bounded
+    async def __call__(self, request: web.Request, handler: Handler) -> web.StreamResponse:
+        """Answer within the bounds, or refuse. Raises TimeoutError."""
+        tenant = request[IDENTITY].tenant
+        key = (tenant.org_id, tenant.workspace_id, tenant.deployment_id)
+        if self._running[key] >= self._per_tenant:
+            response = fault(429, "too_many_requests", "this tenant has as many requests running as it may")
+            response.headers["Retry-After"] = "1"
+            return response
+        self._running[key] += 1
+        try:
+            async with asyncio.timeout(self._timeout_s):
+                return await handler(request)
+        finally:
+            self._running[key] -= 1
+            if not self._running[key]:
+                del self._running[key]

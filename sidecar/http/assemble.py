@@ -26,8 +26,8 @@ CURSOR_KEYS = "cursor_keys"
 async def assembled(config: Config, *, clock: Callable[[], int] = clock_ms) -> Service:
     """The service that a configuration describes, its store open and its policies proven.
 
-    Policies that cannot be used leave it without a bundle: it answers nobody, is not ready, and takes them up as soon as
-    they are mended. Raises ConfigError, SchemaError, StoreError.
+    Policies that cannot be used leave it without a bundle: it answers nobody, is not ready, and takes them up as soon
+    as they are mended. Raises ConfigError, SchemaError, StoreError.
     """
     kinds = load_kinds(config.schema_folders)
     intake = Intake(kinds)

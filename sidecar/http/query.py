@@ -140,7 +140,7 @@ EVENTS = Form(
     ],
 )
 SNAPSHOTS = Form(SnapshotsQuery, [limit("limit", TIMELINE_LIMIT, MOST_ROWS)])
-NOTHING = Form(dict, [])
+NOTHING: Form[dict[str, object]] = Form(dict, [])
 _OF_COLLECTIONS = (
     text("status"),
     text("source_type"),
