@@ -1,6 +1,6 @@
 """The cast of the demo company, read from cast.yaml, and the catalogue it makes: units, people, grants, bindings."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,7 +14,8 @@ Made = tuple[str, Record]
 DAY_MS = 86_400_000
 QUIET = frozenset({"read", "match", "run"})
 """What a tool does without leaving an effect behind."""
-_WRITTEN = Path(__file__).with_name("cast.yaml")
+_AS_WRITTEN = ("id", "engine", "runs", "owner", "about", "parties", "fails", "undo", "amounts")
+_CAST = Path(__file__).with_name("cast.yaml")
 
 
 @dataclass(frozen=True)
@@ -36,18 +37,18 @@ class Workload:
     """Something the company lets run again and again."""
 
     id: str
-    tenant: Record
     engine: str
     runs: int
-    scope: Record
     owner: str
-    gate: int
     about: str
-    parties: tuple[str, ...]
-    amounts: tuple[int, int]
-    steps: tuple[Step, ...]
+    parties: Sequence[str]
     fails: str
     undo: str
+    tenant: Record
+    scope: Record
+    steps: tuple[Step, ...]
+    gate: int
+    amounts: tuple[int, int] = (120, 980)
 
 
 @dataclass(frozen=True)
@@ -61,14 +62,9 @@ class Cast:
         """What runs, each with the scope of its records."""
         for it in self.written["workloads"]:
             steps = tuple(Step(*step) for step in it["steps"])
-            yield Workload(
-                it["id"],
-                self.tenant(it),
-                *(it["engine"], it["runs"], self._scope(it), it["owner"]),
-                [step.node for step in steps].index(it["gate"]),
-                *(it["about"], tuple(it["parties"]), tuple(it.get("amounts", (120, 980)))),
-                *(steps, it["fails"], it["undo"]),
-            )
+            gate = [step.node for step in steps].index(it["gate"])
+            told = {name: it[name] for name in _AS_WRITTEN if name in it}
+            yield Workload(**told, tenant=self.tenant(it), scope=self._scope(it), steps=steps, gate=gate)
 
     def catalogue(self) -> Iterator[Made]:
         """Units, memberships, grants and source bindings."""
@@ -143,7 +139,7 @@ class Cast:
 
 def read_cast(now_ms: int) -> Cast:
     """The company's cast at one instant."""
-    return Cast(yaml.safe_load(_WRITTEN.read_text(encoding="utf-8")), now_ms)
+    return Cast(yaml.safe_load(_CAST.read_text(encoding="utf-8")), now_ms)
 
 
 def person(actor: str) -> Record:
