@@ -6,6 +6,7 @@ and ask with ``await sidecar.get("/stateful-runtime/runs", ANN)``, or talk to th
 exactly as written.
 """
 
+import asyncio
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -22,6 +23,7 @@ from sidecar.config import Writer
 from sidecar.http.admin import create_admin_app
 from sidecar.http.app import create_app
 from sidecar.http.cursor import Sealer, new_key
+from sidecar.http.health import DRAINING
 from sidecar.http.service import Service, Trust
 from sidecar.http.tokens import Tokens
 from sidecar.identity.authenticate import Peers
@@ -99,7 +101,8 @@ class Served:
     url: str
     clock: Clock
     session: ClientSession = field(repr=False)
-    admin_url: str = ""
+    admin_url: str
+    draining: asyncio.Event = field(repr=False)
 
     async def ask(
         self, method: str, path: str, who: Who, *, data: bytes | None = None, headers: Mapping[str, str] | None = None
@@ -195,7 +198,7 @@ async def served(
         _listening(admin) as admin_url,
         ClientSession(auto_decompress=False) as session,
     ):
-        yield Served(service, url, clock, session, admin_url)
+        yield Served(service, url, clock, session, admin_url, admin[DRAINING])
     await service.store.close()
 
 
