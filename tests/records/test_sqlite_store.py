@@ -3,8 +3,10 @@
 import random
 import sqlite3
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import orjson
 import pytest
@@ -13,7 +15,7 @@ from sidecar.errors import RecordConflict, StoreError, StoreVersionError
 from sidecar.records.kind import Column, Kind, Kinds, Order
 from sidecar.records.sqlite import SqliteStore
 from sidecar.records.sqlite.pages import Strategy
-from sidecar.records.store import Edge, Get, Is, Lanes, Position, Prepared, Read, Row, Tenant
+from sidecar.records.store import Contains, Edge, Get, Is, Lanes, Position, Prepared, Read, Row, Tenant
 
 A, B = Tenant("org-a", "w"), Tenant("org-b", "w")
 NOTE = Kind(
@@ -225,3 +227,38 @@ async def test_a_newer_store_is_refused(written_by_a_newer_release: Path) -> Non
         connection.execute("CREATE TABLE something (x)")
     with pytest.raises(StoreError, match="something else"):
         SqliteStore(other, Kinds({}), refuse)
+
+
+class Counted:
+    """A pool that counts what is handed to it."""
+
+    def __init__(self, pool: ThreadPoolExecutor) -> None:
+        self.pool = pool
+        self.handed = 0
+
+    def submit(self, *work: Any) -> Any:
+        self.handed += 1
+        return self.pool.submit(*work)
+
+    def shutdown(self) -> None:
+        self.pool.shutdown()
+
+
+async def test_only_reads_over_the_step_budget_leave_the_loop(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """However often cheap reads are repeated none goes to a thread; a costly one does, and is answered all the same."""
+    store = SqliteStore(tmp_path / "budget.db", Kinds({"note": NOTE}), refuse)
+    counted = Counted(store._slow)
+    monkeypatch.setattr(store, "_slow", counted)
+    await store.put([note(A, f"n{number}", number, "u", f"r{number}") for number in range(20_000)])
+    eyes = await seen_by(store, {"u"})
+    async with store.snapshot(A) as snap:
+        for _ in range(2_000):
+            assert len((await snap.read([Read("note", 10)], eyes))[0].rows) == 10
+        assert counted.handed == 0
+        [page] = await snap.read([Read("note", 10, (Contains(("run_id",), "7777"),))], eyes)
+        assert [row.position.key for row in page.rows] == [("n17777",), ("n7777",)]
+        monkeypatch.setattr("sidecar.records.sqlite.store.STEP_BUDGET", 40_000)
+        [page] = await snap.read([Read("note", 10, (Contains(("run_id",), "7777"),))], eyes)
+        assert [row.position.key for row in page.rows] == [("n17777",), ("n7777",)]
+        assert counted.handed == 1
+    await store.close()

@@ -6,6 +6,7 @@ import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
+from itertools import count
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -23,8 +24,10 @@ T = TypeVar("T")
 Run = Callable[[Callable[[], T]], Awaitable[T]]
 
 STEP_BUDGET = 400_000
-"""Virtual-machine steps that a query may take on the event loop (a few milliseconds); beyond, a thread reruns it."""
-CHECK_EVERY = 100_000
+"""Virtual-machine steps that a round of reads may take on the event loop (a few milliseconds); beyond, a thread
+reruns it."""
+TICK = 20_000
+"""Steps between two looks at the budget or the clock."""
 OLDEST_SQLITE = (3, 38, 0)
 
 
@@ -160,14 +163,17 @@ class SqliteStore:
         """Run at once on the event loop; what exceeds the step budget runs again in a thread, in the same snapshot."""
 
         async def run(work: Callable[[], T]) -> T:
-            connection.set_progress_handler(lambda: 1, STEP_BUDGET)
+            ticks = count(
+                1
+            )  # SQLite counts a cached statement's steps over all its runs: the handler counts for itself
+            connection.set_progress_handler(lambda: next(ticks) * TICK > STEP_BUDGET, TICK)
             try:
                 return work()
             except sqlite3.OperationalError as error:
                 if error.sqlite_errorcode != sqlite3.SQLITE_INTERRUPT:
                     raise
             deadline = time.monotonic() + self._timeout
-            connection.set_progress_handler(lambda: int(time.monotonic() > deadline), CHECK_EVERY)
+            connection.set_progress_handler(lambda: time.monotonic() > deadline, TICK)
             try:
                 return await asyncio.shield(asyncio.get_running_loop().run_in_executor(self._slow, work))
             finally:
