@@ -31,7 +31,7 @@ async def assembled(config: Config, *, clock: Callable[[], int] = clock_ms) -> S
     """
     kinds = load_kinds(config.schema_folders)
     intake = Intake(kinds)
-    bundles = Bundles(config.policy_folders, kinds, labels_only=config.judging == "labels-only")
+    bundles = Bundles(config.policy_folders, kinds, labels_only=config.judging == "labels-only", clock=clock)
     loaded = await asyncio.to_thread(bundles.reload)
     if loaded.trouble is not None:
         log.error("the policies cannot be used, so nothing is shown:\n%s", loaded.trouble)

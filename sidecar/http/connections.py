@@ -15,6 +15,9 @@ from aiohttp.http_exceptions import HttpProcessingError
 from sidecar.http.answer import POLICY_HEADER, fault
 from sidecar.http.parser import MOST_HEADERS, Parser, too_large
 
+SERVER = "sidecar"
+"""What we say we are: nobody outside need know the versions."""
+
 log = logging.getLogger(__name__)
 
 
@@ -119,7 +122,8 @@ class Connection(web.RequestHandler):
     async def finish_response(
         self, request: web.BaseRequest, resp: web.StreamResponse, start_time: float | None
     ) -> tuple[web.StreamResponse, bool]:
-        """Send an answer, and say so when it is the last of its connection."""
+        """Send an answer, and say when it is the last of its connection."""
+        resp.headers.setdefault("Server", SERVER)
         if self._ending:
             resp.force_close()
         return await super().finish_response(request, resp, start_time)
