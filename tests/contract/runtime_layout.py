@@ -1,5 +1,6 @@
 """The runtime's own files, written as it writes them, in the layout of its service or the flat one of its test harness."""
 
+import asyncio
 import hashlib
 import json
 import re
@@ -7,6 +8,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+from sidecar.cli import main
 
 Record = dict[str, Any]
 Records = Iterable[tuple[str, Record]]
@@ -47,6 +50,12 @@ HARNESS = Layout(
     "enterprise_org_unit_access_grants.json",
     "enterprise_source_bindings.json",
 )
+
+
+async def load_runtime(store: Path, folder: Path, *options: str) -> int:
+    """The exit code of loading what the runtime wrote into a folder, as its command line does it."""
+    arguments = ["load", "--store", f"sqlite:///{store}", "--from-runtime", str(folder), *options]
+    return await asyncio.to_thread(main, arguments)
 
 
 def write_runtime(folder: Path, layout: Layout, records: Records) -> None:

@@ -1,4 +1,4 @@
-"""The user's ten tests, one for one, over real HTTP: records handed over, and the runtime's own files loaded.
+"""The user's ten tests, one for one, over real HTTP: records posted, and the runtime's own files loaded.
 
 Each runs on a fresh store and in three ways, which must give the same answers.
 """
@@ -10,7 +10,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from runtime_layout import HARNESS, SERVICE, Layout, write_runtime
+from acme_records import offered
+from runtime_layout import HARNESS, SERVICE, Layout, load_runtime, write_runtime
 from seed_records import (
     Record,
     at,
@@ -31,12 +32,7 @@ from seed_records import (
     wait,
     workflow_run,
 )
-from serving import Served, Who, kinds, served
-
-from sidecar.records.ingest import Intake
-from sidecar.records.runtime_files import runtime_files
-from sidecar.records.sqlite import SqliteStore
-from sidecar.records.store import Prepared
+from serving import Served, Who, served
 
 Records = list[tuple[str, Record]]
 Serve = Callable[[Records], Awaitable[Served]]
@@ -54,19 +50,7 @@ HIDDEN = (
 )
 
 
-def load_runtime(store: Path, folder: Path) -> None:
-    """What ``sidecar load --from-runtime`` does."""
-    intake = Intake(kinds())
-    found = [
-        intake.accept(raw.kind, raw.record, default_tenant=True, line=raw.line)
-        for raw in runtime_files(folder).records()
-    ]
-    prepared = [record for record in found if isinstance(record, Prepared)]
-    assert len(prepared) == len(found), found
-    SqliteStore(store, kinds(), intake.accept).put_now(prepared)
-
-
-@pytest.fixture(params=["handed over", SERVICE, HARNESS], ids=["handed-over", "service-files", "harness-files"])
+@pytest.fixture(params=["posted", SERVICE, HARNESS], ids=["posted", "service-files", "harness-files"])
 async def serve(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Serve]:
     """Serves records on a fresh store, having got them in one of the three ways."""
     async with AsyncExitStack() as until_end:
@@ -74,10 +58,11 @@ async def serve(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator
         async def serve(records: Records) -> Served:
             if isinstance(request.param, Layout):
                 write_runtime(tmp_path / "state", request.param, records)
-                load_runtime(tmp_path / "sidecar.db", tmp_path / "state")
+                assert await load_runtime(tmp_path / "sidecar.db", tmp_path / "state") == 0
                 return await until_end.enter_async_context(served(tmp_path))
             sidecar = await until_end.enter_async_context(served(tmp_path))
-            await sidecar.take(*records)
+            answer = await offered(sidecar, *records)
+            assert (answer.status, answer.body) == (200, {"accepted": len(records)})
             return sidecar
 
         yield serve
