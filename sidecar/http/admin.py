@@ -2,7 +2,9 @@
 
 import asyncio
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from aiohttp import web
@@ -27,6 +29,8 @@ MOST_IMPORTS = 4
 """Bodies of records that are read at once: each holds what it read until it is stored."""
 LONGEST_TURN_S = 0.005
 """How long one body keeps the event loop before others get their turn."""
+LONG_RECORD_BYTES = 2**16
+"""A longer record is validated in a thread, for alone it could keep the event loop too long."""
 _KIND = 4
 
 TENANT: forms.Form[dict[str, Any]] = forms.Form(
@@ -112,11 +116,19 @@ async def _read(request: web.Request, admin: Admin) -> Offer:
     offer = Offer(request.app[SERVICE], request[WRITER])
     began = time.perf_counter()
     async for line, data in body_lines(request, body_bytes=admin.body_bytes, line_bytes=admin.record_bytes):
-        offer.take(line, data)
+        await _apart(len(data), partial(offer.take, line, data))
         if time.perf_counter() - began > LONGEST_TURN_S:
             await asyncio.sleep(0)
             began = time.perf_counter()
     return offer
+
+
+async def _apart(size: int, work: Callable[[], object]) -> None:
+    """Work on a record of so many bytes: at once when it is short, else where it keeps nobody waiting."""
+    if size > LONG_RECORD_BYTES:
+        await asyncio.to_thread(work)
+    else:
+        work()
 
 
 async def put_record(request: web.Request) -> web.Response:
@@ -126,7 +138,8 @@ async def put_record(request: web.Request) -> web.Response:
     _expect(request, "application/json")
     require_kind(request[WRITER], kind.name)
     offer = Offer(request.app[SERVICE], request[WRITER])
-    offer.take_at(kind, key, await request.read())
+    data = await request.read()
+    await _apart(len(data), partial(offer.take_at, kind, key, data))
     return await offer.answer()
 
 

@@ -183,9 +183,16 @@ async def test_lines_are_bounded(tmp_path: Path, end: bytes) -> None:
     assert len(stored(tmp_path, "wait")) == 1
 
 
-async def test_long_bodies_give_way(served: Served) -> None:
-    """While a long body is validated, other requests are answered."""
-    wrong = line("wait", wait(status="nothing-like-it", wait_kind=5)) * 2_000
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        line("wait", wait(status="nothing-like-it", wait_kind=5)) * 2_000,
+        b'{"kind":"wait","record":{"wake_payload":[' + b"1," * 400_000,
+    ],
+    ids=["many lines", "one line"],
+)
+async def test_long_bodies_give_way(served: Served, wrong: bytes) -> None:
+    """While a long body, or a long record, is validated, other requests are answered."""
     importing = asyncio.create_task(served.admin("POST", RECORDS, wrong))
     answered = 0
     while not importing.done():
