@@ -16,7 +16,8 @@ def accept_line(intake: Intake, data: bytes, line: int, kind: str | None = None)
     try:
         value: Any = read_json(data)
     except BadJson as error:
-        return [Reject(line, kind, error.pointer, f"{error.message} (column {error.offset + 1})")]
+        pointer = error.pointer if kind is not None else _in_record(error.pointer)
+        return [Reject(line, kind, pointer, f"{error.message} (column {error.offset + 1})")]
     if kind is not None:
         return intake.accept(kind, value, line=line)
     if value.__class__ is not dict:
@@ -31,3 +32,8 @@ def accept_line(intake: Intake, data: bytes, line: int, kind: str | None = None)
             for pointer, message in faults
         ]
     return intake.accept(value["kind"], value["record"], line=line)
+
+
+def _in_record(pointer: str) -> str:
+    """A place in a line as a place in its record, as all other faults of the record are told."""
+    return pointer.removeprefix("/record") if pointer.startswith("/record/") else pointer
