@@ -326,6 +326,20 @@ async def test_a_filter_on_a_masked_field_matches_nothing(
     await store.close()
 
 
+async def test_a_masked_field_is_guarded_twice(tmp_path: Path) -> None:
+    """A label in which a filtered field is masked is not walked, and a row of it would not be shown."""
+    store = new_store(tmp_path / "s.db")
+    await store.put([FULL])
+    bundle = bundle_of(tmp_path / "policies", p=policy("p", "allow all: true", redact=["record.deep: false"]))
+    async with store.snapshot(ACME) as snap:
+        verdicts = await Judge().judge(bundle, ADA, snap, ["note"], 0)
+        (page,) = await snap.read([Read("note", 10)], verdicts)
+    for fields, open_ in (((), True), (("author",), True), (("deep",), False), (("deep.inner",), False)):
+        assert bool(verdicts.lanes("note", fields).visible) is open_
+        assert (verdicts.show(page.rows[0], fields) is not None) is open_
+    await store.close()
+
+
 async def test_unmasked_rows_leave_as_stored_bytes(tmp_path: Path) -> None:
     """A record that no mask touches is the stored bytes, unparsed."""
     store = new_store(tmp_path / "s.db")
