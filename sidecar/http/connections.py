@@ -7,6 +7,7 @@ block as a whole. Its request handler is the protocol of one connection, so ours
 import asyncio
 import logging
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 
 from aiohttp import web
@@ -91,13 +92,13 @@ class Connection(web.RequestHandler):
 
     def data_received(self, data: bytes) -> None:
         """Take what came, and set the clock by what is still missing."""
-        if self._ending and self._parser.inside_body:
+        if self.transport is None:
+            return  # the peer is gone, and the parser with it
+        before, was_inside_body = self._request_count, self._parser.inside_body
+        if self._ending and was_inside_body:
             self._finish_body(data)
             return
-        before, was_inside_body = self._request_count, self._parser.inside_body
         super().data_received(data)
-        if self._parser is None or self._force_close:
-            return
         bounds = self._listener.bounds
         if self._parser.body_broken:
             self._end_body(web.HTTPBadRequest())
@@ -153,7 +154,8 @@ class Connection(web.RequestHandler):
 
     def _finish_body(self, data: bytes) -> None:
         """Let the request under way have its body though the connection is about to close; none begins any more."""
-        self._parser.feed_data(data)
+        with suppress(HttpProcessingError):  # of what comes behind the body
+            self._parser.feed_data(data)
         if self._parser.body_broken:
             self._end_body(web.HTTPBadRequest())
         elif not self._parser.inside_body:

@@ -3,7 +3,7 @@
 import asyncio
 import json
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 
 import pytest
@@ -41,12 +41,11 @@ class Listening:
         """Send pieces with a pause after each, and read until the server closes."""
         reader, writer = await asyncio.open_connection("127.0.0.1", self.port)
         try:
-            reading = asyncio.create_task(reader.read())
+            reading = asyncio.create_task(_until_closed(reader))
             for piece in pieces:
                 if reading.done():
                     break
                 writer.write(piece)
-                await writer.drain()
                 await asyncio.sleep(pause_s)
             async with asyncio.timeout(within_s):
                 return await reading
@@ -54,9 +53,18 @@ class Listening:
             writer.close()
 
 
+async def _until_closed(reader: asyncio.StreamReader) -> bytes:
+    """Everything that came, also when the server closed on what it had not read."""
+    raw = b""
+    with suppress(ConnectionError):
+        while piece := await reader.read(65_536):
+            raw += piece
+    return raw
+
+
 @asynccontextmanager
 async def listening(bounds: Bounds = QUICK, drain_s: float = 2.0) -> AsyncIterator[Listening]:
-    """The application: ``/`` answers at once, ``/body`` with the size of the body, ``/wait`` when told, ``/big`` much."""
+    """The application: ``/`` answers at once, ``/body`` with the size of the body, ``/wait`` and ``/later`` when told, ``/big`` much."""
     found = Listening(0)
 
     async def at_once(request: web.Request) -> web.Response:
@@ -65,6 +73,11 @@ async def listening(bounds: Bounds = QUICK, drain_s: float = 2.0) -> AsyncIterat
 
     async def body(request: web.Request) -> web.Response:
         found.asked.append(request.path)
+        return respond({"size": len(await request.read())})
+
+    async def later(request: web.Request) -> web.Response:
+        found.asked.append(request.path)
+        await found.release.wait()
         return respond({"size": len(await request.read())})
 
     async def wait(request: web.Request) -> web.Response:
@@ -76,8 +89,9 @@ async def listening(bounds: Bounds = QUICK, drain_s: float = 2.0) -> AsyncIterat
         found.asked.append(request.path)
         return web.Response(body=b"x" * 64 * 2**20)
 
-    app = web.Application(middlewares=[mapped])
+    app = web.Application(middlewares=[mapped], client_max_size=30 * 2**20)
     app.add_routes([web.get("/", at_once), web.post("/body", body), web.get("/wait", wait), web.get("/big", big)])
+    app.add_routes([web.post("/later", later)])
     listener = Listener(Address("127.0.0.1", 0), app, bounds, drain_s)
     await listener.open(lambda: "sha256:here")
     found.port = int(listener.url.rpartition(":")[2])
@@ -142,6 +156,36 @@ async def test_a_body_that_breaks_is_told_at_once() -> None:
         assert (status, body["error"]) == (400, "bad_request")
         assert headers["connection"] == "close"
         assert there.asked == ["/body"]
+
+
+async def test_a_client_that_leaves_amid_its_body_leaves_nothing_behind(caplog: pytest.LogCaptureFixture) -> None:
+    """A body that breaks off because its sender is gone ends its request quietly, whoever was still reading."""
+    async with listening(Bounds()) as there:
+        for sent in (b"a", b"a" * 10 * 2**20):
+            _, writer = await asyncio.open_connection("127.0.0.1", there.port)
+            writer.write(b"POST /later HTTP/1.1\r\nHost: here\r\nContent-Length: 20000000\r\n\r\n" + sent)
+            await asyncio.sleep(0.1)
+            writer.transport.abort()
+            await asyncio.sleep(0.1)
+            there.release.set()
+            await asyncio.sleep(0.1)
+        assert there.asked == ["/later", "/later"]
+    assert [record.getMessage() for record in caplog.records if record.levelname == "ERROR"] == []
+
+
+async def test_dribbling_connections_keep_nobody_waiting() -> None:
+    """While many connections send their headers byte by byte, an honest client is answered at once; then they are gone."""
+    async with listening(Bounds(header_timeout_s=1.0, connections=400)) as there:
+        slow = [await asyncio.open_connection("127.0.0.1", there.port) for _ in range(200)]
+        closing = GET.replace(b"\r\n\r\n", b"\r\nConnection: close\r\n\r\n")
+        for byte in b"GET /":
+            for _, writer in slow:
+                writer.write(bytes([byte]))
+            assert split(await there.talk(closing, within_s=0.5))[0] == 200
+        answers = await asyncio.wait_for(asyncio.gather(*(reader.read() for reader, _ in slow)), 5)
+        assert {split(raw)[0] for raw in answers} == {408}
+        for _, writer in slow:
+            writer.close()
 
 
 async def test_a_body_nobody_reads_does_not_hold_the_connection() -> None:
