@@ -236,6 +236,7 @@ def _because(answer: Answer) -> str:
     said = [
         f"{rule.rule.policy}/{rule.rule.name} is {str(rule.value).lower() if rule.error is None else rule.error}"
         for rule in answer.rules
+        if rule.rule.effect != "redact"
     ]
     return "; ".join(said) or "no policy speaks of its kind"
 
