@@ -1,8 +1,8 @@
 """Small records of one organisation, for tests that change one thing at a time."""
 
+import json
 from typing import Any
 
-import orjson
 from serving import Answer, Served, Who
 
 Record = dict[str, Any]
@@ -176,7 +176,7 @@ def ids(rows: list[Record], name: str) -> list[Any]:
 
 async def offered(sidecar: Served, *records: Named) -> Answer:
     """What the admin side answers when it is given records."""
-    lines = [orjson.dumps({"kind": kind, "record": record}) for kind, record in records]
+    lines = [json.dumps({"kind": kind, "record": record}).encode() for kind, record in records]
     return await sidecar.admin("POST", "/admin/v1/records", b"\n".join(lines))
 
 
