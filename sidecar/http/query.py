@@ -23,8 +23,6 @@ GREATEST_INTEGER = 2**63 - 1
 """Greater ones are compared as this one: no stored integer exceeds it."""
 GREATEST_ACCEPTED = 2**64 - 1
 MOST_PARAMETERS = 100
-LONGEST_ID = 512
-"""Bytes of one id in a path; longer ones name nothing."""
 _DIGITS = re.compile(r"\+?[0-9]+\Z")
 
 
@@ -190,6 +188,8 @@ def _of_column(column: Column) -> Parameter:
 
 
 def _signed(given: str) -> int:
+    if given.startswith("-+"):
+        raise ValueError("is no whole number, written in digits")
     sign = -1 if given.startswith("-") else 1
     return sign * min(_whole(given.removeprefix("-")), GREATEST_INTEGER)
 

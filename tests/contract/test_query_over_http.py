@@ -74,6 +74,28 @@ async def test_bare_limit(world: Served) -> None:
     assert (status, body["error"], body["parameter"]) == (400, "invalid_parameter", "limit")
 
 
+@pytest.mark.parametrize(
+    ("sent", "kept"),
+    [
+        ("2", 1),
+        ("%2B2", 1),
+        ("-2", 0),
+        (str(TOO_LARGE - 1), 0),
+        ("-%2B2", None),
+        ("--2", None),
+        ("", None),
+        ("2.0", None),
+    ],
+)
+async def test_columns_of_integers(world: Served, sent: str, kept: int | None) -> None:
+    """A column of integers is asked for by a whole number, which may be negative."""
+    answer = await world.ask("GET", f"/v1/records/event?seq={sent}", ANN)
+    if kept is None:
+        assert (answer.status, answer.body["error"], answer.body["parameter"]) == (400, "invalid_parameter", "seq")
+    else:
+        assert (answer.status, answer.body["count"]) == (200, kept)
+
+
 @pytest.mark.parametrize(("sent", "kept"), [("true", 1), ("false", 2)])
 async def test_flags_accepted(world: Served, sent: str, kept: int) -> None:
     """A flag is true or false, under any of its names."""

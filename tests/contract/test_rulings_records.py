@@ -177,6 +177,20 @@ async def test_keys(sidecar: Served) -> None:
         assert (await sidecar.refused(f"/v1/records/{path}", OPERATOR))[0] == 404, path
 
 
+async def test_a_key_fits_in_a_cursor(sidecar: Served) -> None:
+    """The longest key that is taken can be paged past and asked for; a longer one is refused at its longest part."""
+    longest = '"' * ((2_048 - len('["run",""]')) // 2)
+    rows = [wait(name, "run", "waiting") for name in ("!", longest, "~")]
+    assert (await offered(sidecar, *rows)).status == 200
+    page = await sidecar.get("/v1/records/wait?limit=2&status=waiting&run_id=run", OPERATOR)
+    assert ids(page["records"], "wait_id") == ["!", longest]
+    page = await sidecar.get(f"/v1/records/wait?limit=2&status=waiting&run_id=run&cursor={page['next']}", OPERATOR)
+    assert ids(page["records"], "wait_id") == ["~"]
+    assert (await sidecar.get(f"/v1/records/wait/run/{quote(longest)}", OPERATOR))["record"]["wait_id"] == longest
+    [reject] = await rejected(sidecar, wait(longest + "x", "run", "waiting"))
+    assert reject["pointer"] == "/wait_id"
+
+
 @pytest.mark.parametrize("blank", ["", " ", "\t\u3000"])
 async def test_blank_names_are_refused(sidecar: Served, blank: str) -> None:
     """An organisation, a workspace, a deployment that is named, and every part of a key say something."""
