@@ -152,7 +152,7 @@ async def delete_record(request: web.Request) -> web.Response:
     tenant = _tenant(request)
     require_tenant(request[WRITER], tenant)
     async with request.app[SERVICE].store.change(tenant) as change:
-        if len(key) != len(kind.id) or not await change.delete(kind.name, key):
+        if not await change.delete(kind.name, key):
             raise no_record()
     return respond({"deleted": 1})
 

@@ -8,6 +8,7 @@ import pytest
 import serving
 from offered import OPERATOR, RECORDS, TENANT, audit, event, line, lines, membership, scope, stored, unit, wait
 from serving import Served
+from yarl import URL
 
 from sidecar.http import admin as admin_side
 
@@ -172,6 +173,20 @@ async def test_bodies_are_bounded(tmp_path: Path, *, chunked: bool) -> None:
         assert (await sidecar.admin("POST", RECORDS, pieces() if chunked else whole)).body == {"accepted": 100}
 
 
+async def test_an_announced_size_is_enough(served: Served) -> None:
+    """A body that announces too many bytes is refused before any of them comes."""
+    port = URL(served.admin_url).port
+    head = (
+        f"POST {RECORDS} HTTP/1.1\r\nHost: a\r\nContent-Type: application/x-ndjson\r\nContent-Length: {2**30}\r\n\r\n"
+    )
+    reader, writer = await asyncio.open_connection("127.0.0.1", port)
+    writer.write(head.encode())
+    async with asyncio.timeout(5):
+        assert b" 413 " in await reader.readline()
+    writer.close()
+    await writer.wait_closed()
+
+
 @pytest.mark.parametrize("end", [b"\n", b""])
 async def test_lines_are_bounded(tmp_path: Path, end: bytes) -> None:
     """A record over the limit is refused with its line, and nothing of the body is stored."""
@@ -187,7 +202,7 @@ async def test_lines_are_bounded(tmp_path: Path, end: bytes) -> None:
     "wrong",
     [
         line("wait", wait(status="nothing-like-it", wait_kind=5)) * 2_000,
-        b'{"kind":"wait","record":{"wake_payload":[' + b"1," * 400_000,
+        b'{"kind":"wait","record":{"wake_payload":[' + b"1," * 150_000,
     ],
     ids=["many lines", "one line"],
 )
