@@ -149,6 +149,8 @@ class Limits:
     drain_timeout_ms: int = 10_000
     header_bytes: int = 16 * 1024
     body_bytes: int = 10 * 1024 * 1024
+    record_bytes: int = 4 * 1024 * 1024
+    choice_bytes: int = 64 * 1024
     connections: int = 1_000
     requests_per_tenant: int = 64
 

@@ -20,10 +20,10 @@ Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 log = logging.getLogger(__name__)
 
 
-def create_app(service: Service, *, body_bytes: int = 10 * 2**20, handler_timeout_s: float = 2.0) -> web.Application:
+def create_app(service: Service, *, choice_bytes: int = 2**16, handler_timeout_s: float = 2.0) -> web.Application:
     """The application of the public listener."""
     bounds = _Bounds(service.trust.requests_per_tenant, handler_timeout_s)
-    app = web.Application(middlewares=[_decided, mapped, _proved, bounds], client_max_size=body_bytes)
+    app = web.Application(middlewares=[_decided, mapped, _proved, bounds], client_max_size=choice_bytes)
     app[SERVICE] = service
     app.add_routes(ROUTES)
     return app

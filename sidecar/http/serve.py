@@ -68,8 +68,8 @@ async def _serve(config: Config, tokens: Tokens) -> None:
 async def _listen(config: Config, service: Service, tokens: Tokens, stop: asyncio.Event) -> None:
     """Answer on both listeners until told to stop. Raises ConfigError."""
     limits = config.limits
-    app = create_app(service, body_bytes=limits.body_bytes, handler_timeout_s=limits.handler_timeout_ms / 1000)
-    admin_app = create_admin_app(service, tokens, body_bytes=limits.body_bytes)
+    app = create_app(service, choice_bytes=limits.choice_bytes, handler_timeout_s=limits.handler_timeout_ms / 1000)
+    admin_app = create_admin_app(service, tokens, body_bytes=limits.body_bytes, record_bytes=limits.record_bytes)
     bounds, drain_s = _bounds(config), limits.drain_timeout_ms / 1000
     public = Listener(config.listen, app, bounds, drain_s)
     admin = Listener(config.admin_listen, admin_app, bounds, drain_s)

@@ -17,7 +17,7 @@ from sidecar.records.store import STORED_OTHERWISE, LoadMark, Outcome, Prepared
 BATCH = 1_000
 """Records written in one transaction, at most."""
 BATCH_BYTES = 4 * 1024 * 1024
-LONGEST_LINE = 10 * 1024 * 1024
+LONGEST_LINE = 4 * 1024 * 1024
 
 _TWICE = "comes a second time with other content, and such records never change"
 
