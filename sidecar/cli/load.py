@@ -2,6 +2,7 @@
 
 import argparse
 import asyncio
+import gc
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -24,6 +25,8 @@ from sidecar.records.sources import Lines, Runtime, Source, sources
 
 SHOWN = 100
 """How many faults are shown to people; programs get all."""
+GARBAGE = 100_000
+"""Objects that may come to be before cycles are looked for among them."""
 
 
 def run(asked: argparse.Namespace, config: Config, terminal: Terminal) -> int:
@@ -34,8 +37,8 @@ def run(asked: argparse.Namespace, config: Config, terminal: Terminal) -> int:
     store = open_store(config, kinds, intake)
     watcher = _Watcher(terminal, asked.json)
     try:
-        with _explained(terminal), watcher.showing():
-            loaded = Load(kinds, intake, store, watcher, asked.keep_going, config.limits.body_bytes).run(found)
+        with _explained(terminal), watcher.showing(), _rarely_collected():
+            loaded = Load(kinds, intake, store, watcher, asked.keep_going, config.limits.record_bytes).run(found)
     finally:
         asyncio.run(store.close())
     if asked.json:
@@ -61,6 +64,17 @@ def _sources(asked: argparse.Namespace, config: Config, kinds: Kinds) -> Iterato
 
 def _standard_input() -> BinaryIO:
     return sys.stdin.buffer
+
+
+@contextmanager
+def _rarely_collected() -> Iterator[None]:
+    """Records hold no cycles: they go when nobody refers to them, and looking for cycles costs a tenth of a load."""
+    usual = gc.get_threshold()
+    gc.set_threshold(GARBAGE)
+    try:
+        yield
+    finally:
+        gc.set_threshold(*usual)
 
 
 @contextmanager

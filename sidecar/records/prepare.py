@@ -14,6 +14,9 @@ from sidecar.records.places import names
 from sidecar.records.store import Prepared, Tenant
 from sidecar.records.strict import fault_in
 
+MOST_TENANTS_KEPT = 10_000
+LONGEST_KEY = 2_048
+"""Bytes of a record's key, written as JSON: it has to fit in a cursor, and a cursor in the first line of a request."""
 LAST = 2**63 - 1
 """The order value of a record that has none."""
 
@@ -50,6 +53,7 @@ class Preparer:
         self._singles = tuple(_single(kind, column) for column in kind.columns if not column.many)
         self._lists = tuple(_list(column) for column in kind.columns if column.many)
         self._updated = names(kind.updated) if kind.updated else None
+        self._tenants: dict[tuple[str, str, str | None], Tenant] = {}
 
     def prepare(
         self,
@@ -58,19 +62,20 @@ class Preparer:
         source: bytes | None = None,
         inherit: Callable[[bytes], Prepared] | None = None,
     ) -> Prepared | Faults:
-        """The prepared record; faults when its key or tenant is blank, or it holds what no store keeps."""
+        """The prepared record; faults when its key or tenant is no good, or it holds what no store keeps."""
         doc = _encoded(record)
         if doc is None:
             return [fault_in(record) or ("", "cannot be written as JSON")]
         key = tuple([at(record, path) for _, path in self._key])
         owner = at(record, self._tenant)
-        tenant = Tenant(owner["org_id"], owner["workspace_id"], owner.get("deployment_id", ""))
-        faults = list(self._blanks(key, owner))
-        if faults:
-            return faults
+        triple = (owner["org_id"], owner["workspace_id"], owner.get("deployment_id"))
+        if not all([part is None or part.strip(WHITE_SPACE) for part in (*key, *triple)]):  # noqa: C419 - faster
+            return list(self._blanks(key, owner))
+        if len(orjson.dumps(key)) > LONGEST_KEY:
+            return [self._too_long(key)]
         return Prepared(
             kind=self._kind.name,
-            tenant=tenant,
+            tenant=self._tenant_of(triple),
             key=key,
             order=tuple([value(record) for value in self._order]),
             label=orjson.dumps(_pruned(record, self._label), option=_SORTED),
@@ -83,6 +88,15 @@ class Preparer:
             inherit=inherit,
         )
 
+    def _tenant_of(self, triple: tuple[str, str, str | None]) -> Tenant:
+        """One value for each tenant: records are many, and what they share is quickly found equal."""
+        known = self._tenants.get(triple)
+        if known is None:
+            if len(self._tenants) >= MOST_TENANTS_KEPT:
+                self._tenants.clear()
+            known = self._tenants[triple] = Tenant(triple[0], triple[1], triple[2] or "")
+        return known
+
     def _blanks(self, key: Path, owner: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
         for part, (pointer, _) in zip(key, self._key, strict=True):
             if not part or not part.strip(WHITE_SPACE):
@@ -92,6 +106,10 @@ class Preparer:
             if given is not None and not given.strip(WHITE_SPACE):
                 hint = "; leave it out when there is none" if name == "deployment_id" else ""
                 yield f"{self._kind.tenant}/{name}", f"is blank, and part of the record's tenant{hint}"
+
+    def _too_long(self, key: Path) -> tuple[str, str]:
+        longest = max(range(len(key)), key=lambda place: len(key[place]))
+        return self._key[longest][0], f"makes the record's key longer than {LONGEST_KEY} bytes"
 
 
 def at(record: Any, path: Path) -> Any:

@@ -46,13 +46,17 @@ class Spool:
         self._file.close()
 
     def add(self, batch: Sequence[Placed]) -> None:
-        """Keep one batch."""
+        """Keep one batch: records of one kind, at least one."""
+        kind = batch[0].record.kind
+        self._hash.update(b"%d %s:" % (len(batch), kind.encode()))
+        tenants: dict[Tenant, int] = {}
+        rows = []
         for placed in batch:
-            record = placed.record
-            for part in (record.kind.encode(), record.doc, record.source or b""):
-                self._hash.update(b"%d:" % len(part))
-                self._hash.update(part)
-        data = marshal.dumps([_packed(placed) for placed in batch])
+            record, source = placed.record, placed.record.source or b""
+            self._hash.update(b"%d %d:%b%b" % (len(record.doc), len(source), record.doc, source))
+            rows.append(_row(placed, tenants.setdefault(record.tenant, len(tenants))))
+        owners = [(tenant.org_id, tenant.workspace_id, tenant.deployment_id) for tenant in tenants]
+        data = marshal.dumps((kind, owners, rows))
         self._file.write(len(data).to_bytes(_LENGTH_BYTES, "big"))
         self._file.write(data)
         self.records += len(batch)
@@ -62,25 +66,26 @@ class Spool:
         self._file.seek(0)
         while head := self._file.read(_LENGTH_BYTES):
             data = self._file.read(int.from_bytes(head, "big"))
-            packed = marshal.loads(data)  # noqa: S302 - nobody else can have written it
-            yield [self._unpacked(place, *one) for place, one in enumerate(packed, 1)]
+            kind, owners, rows = marshal.loads(data)  # noqa: S302 - nobody else can have written it
+            tenants = [Tenant(*owner) for owner in owners]
+            yield [
+                self._placed(path, line, inherits, Prepared(kind, tenants[owner], *(*row, place)))
+                for place, (path, line, inherits, owner, row) in enumerate(rows, 1)
+            ]
 
-    def _unpacked(self, place: int, path: str, line: int, inherits: bool, tenant: list[str], *rest: Any) -> Placed:
-        kind, *values = rest
-        record = Prepared(kind, Tenant(*tenant), *(*values, place))
+    def _placed(self, path: str, line: int, inherits: bool, record: Prepared) -> Placed:
         if inherits:  # what a run inherits is a function, which no file holds: it is made anew from the run's source
-            again = self._intake.accept(kind, orjson.loads(record.source or b""), line=place)
+            again = self._intake.accept(record.kind, orjson.loads(record.source or b""), line=record.line)
             if not isinstance(again, Prepared):
                 raise StoreError(f"{path}:{line}: was accepted, and refused when read again: {again[0].message}")
             record = again
         return Placed(path, line, record)
 
 
-def _packed(placed: Placed) -> tuple[Any, ...]:
+def _row(placed: Placed, owner: int) -> tuple[Any, ...]:
     record = placed.record
-    tenant = (record.tenant.org_id, record.tenant.workspace_id, record.tenant.deployment_id)
-    return (
-        *(placed.path, placed.line, record.inherit is not None, tenant),
-        *(record.kind, record.key, record.order, record.label, record.columns, record.lists),
+    values = (
+        *(record.key, record.order, record.label, record.columns, record.lists),
         *(record.doc, record.source, record.updated_at_ms),
     )
+    return placed.path, placed.line, record.inherit is not None, owner, values

@@ -1,0 +1,304 @@
+"""``sidecar load``: the whole input is validated first, then all of it is stored, or nothing."""
+
+import json
+import os
+import signal
+import sqlite3
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import orjson
+import pytest
+from cli_samples import Sidecar, happened, letter, ndjson
+
+from sidecar.records.load import BATCH
+
+BAD_LINES = [
+    ("not JSON", b"{", "-: /: "),
+    ("two values", b"{} {}", "-: /: "),
+    ("no object", b"[1]", "-: /: a line is "),
+    ("no kind", b'{"record": {}}', "-: /kind: is required"),
+    ("no record", b'{"kind": "wait"}', "wait: /record: is required"),
+    ("something more", b'{"kind": "wait", "record": {}, "extra": 1}', "wait: /extra: is unknown"),
+    ("kind is no text", b'{"kind": 5, "record": {}}', "-: /: there is no kind 5"),
+    ("unknown kind", b'{"kind": "wiat", "record": {}}', "wiat: /: there is no kind 'wiat'; did you mean 'wait'?"),
+    ("record is no object", b'{"kind": "wait", "record": []}', "wait: /: a record is a JSON object"),
+    ("byte-order mark", b'\xef\xbb\xbf{"kind": "wait", "record": {}}', "-: /: begins with a byte-order mark"),
+    ("not UTF-8", b'{"kind": "wait", "record": {"a": "\xff"}}', "-: /: byte 34 is not UTF-8"),
+    ("duplicate key", b'{"kind": "wait", "record": {"a": 1, "a": 2}}', "-: /a: "),
+    ("NaN", b'{"kind": "wait", "record": {"a": NaN}}', "-: /a: "),
+    ("beyond a double", b'{"kind": "wait", "record": {"a": 1e999}}', "-: /a: "),
+    ("beyond 2^63-1", b'{"kind": "wait", "record": {"a": 9223372036854775808}}', "-: /a: "),
+    ("NUL", b'{"kind": "wait", "record": {"a": "\\u0000"}}', "-: /a: "),
+    ("half a pair", b'{"kind": "wait", "record": {"a": "\\ud800"}}', "-: /a: "),
+    ("100,000 brackets", b'{"kind": "wait", "record": ' + b"[" * 100_000, "-: /0/0"),
+]
+
+BAD_VALUES = [
+    ({"status": "opne"}, "/status: ", "did you mean 'open'?"),
+    ({"status": None}, "/status: ", ""),
+    ({"created_at_ms": "10"}, "/created_at_ms: ", "must be an integer"),
+    ({"created_at_ms": 10.0}, "/created_at_ms: ", "must be an integer"),
+    ({"created_at_ms": True}, "/created_at_ms: ", "must be an integer"),
+    ({"created_at_ms": -1}, "/created_at_ms: ", "must be 0 or more"),
+    ({"dead_letter_id": " "}, "/dead_letter_id: ", "is blank"),
+    ({"scope": {}}, "/scope/tenant_context: ", "is required"),
+    ({"scope": {"tenant_context": {"org_id": "", "workspace_id": "w"}}}, "/scope/tenant_context/org_id: ", "is blank"),
+]
+
+
+def stored(folder: Path, kind: str) -> list[dict[str, Any]]:
+    """The stored documents of a kind, in the order of their keys."""
+    with sqlite3.connect(folder / "sidecar.db") as database:
+        rows = database.execute(f'SELECT _doc FROM "record_{kind}" ORDER BY _k1, _tenant').fetchall()
+    return [orjson.loads(doc) for (doc,) in rows]
+
+
+def test_lines_of_any_kind_are_stored(sidecar: Sidecar, tmp_path: Path) -> None:
+    """A file of lines, whatever its name, is stored, and the summary counts by kind."""
+    file = ndjson(tmp_path / "some.txt", letter(1), happened("e-1"), letter(2))
+    ran = sidecar("load", file)
+    assert (ran.code, ran.err) == (0, "")
+    rows = [line.split() for line in ran.out.splitlines()]
+    assert rows[1] == ["dead_letter", "2", "0", "0", "0"]
+    assert rows[2] == ["event", "1", "0", "0", "0"]
+    assert rows[3][:4] == ["3", "records", "are", "stored;"]
+    assert [one["dead_letter_id"] for one in stored(tmp_path, "dead_letter")] == ["d-1", "d-2"]
+
+
+def test_a_folder_holds_bare_records_by_kind(sidecar: Sidecar, tmp_path: Path) -> None:
+    """``K.jsonl`` in a folder holds records of kind K, blank lines are none, and ``--json`` tells what came of it."""
+    (tmp_path / "in").mkdir()
+    lines = b"\n".join(orjson.dumps(letter(number)[1]) for number in range(3)) + b"\r\n\r\n  \n"
+    (tmp_path / "in" / "dead_letter.jsonl").write_bytes(lines)
+    (tmp_path / "in" / "event.jsonl").write_bytes(orjson.dumps(happened("e")[1]))
+    told = sidecar("load", tmp_path / "in", "--json").json
+    counts = {"stale": 0, "refused": 0, "dropped_properties": 0}
+    assert told["kinds"] == {"dead_letter": {"accepted": 3, **counts}, "event": {"accepted": 1, **counts}}
+    assert (told["stored"], told["resumed"], told["exposed"]) == (True, 0, {})
+
+
+def test_standard_input_is_read(tmp_path: Path) -> None:
+    """``-`` is standard input, and ``python -m sidecar`` is the command."""
+    lines = ndjson(tmp_path / "in", *map(letter, range(5))).read_bytes()
+    ran = command(tmp_path, "load", "-", "--json", stdin=lines)
+    assert (ran.returncode, json.loads(ran.stdout)["kinds"]["dead_letter"]["accepted"]) == (0, 5)
+    refused = command(tmp_path, "load", "-", stdin=b"\n{}\n")
+    assert refused.returncode == 1
+    assert refused.stderr.decode().startswith("-:2: -: /kind: is required")
+
+
+def command(folder: Path, *words: str, stdin: bytes = b"", **settings: str) -> subprocess.CompletedProcess[bytes]:
+    """A command in a process of its own, its streams piped."""
+    return subprocess.run(
+        [sys.executable, "-m", "sidecar", *words],
+        cwd=folder,
+        input=stdin,
+        capture_output=True,
+        timeout=60,
+        env={**os.environ, **settings},
+        check=False,
+    )
+
+
+@pytest.mark.parametrize(("line", "told"), [case[1:] for case in BAD_LINES], ids=[case[0] for case in BAD_LINES])
+def test_a_bad_line_is_told_and_nothing_is_stored(sidecar: Sidecar, tmp_path: Path, line: bytes, told: str) -> None:
+    """A line that is not one clean record is told with its place, and the good ones beside it are not stored."""
+    good = orjson.dumps({"kind": "dead_letter", "record": letter(1)[1]})
+    (tmp_path / "f").write_bytes(good + b"\n" + line + b"\n" + good + b"\n")
+    ran = sidecar("load", "f")
+    assert ran.code == 1
+    assert ran.err.startswith(f"f:2: {told}")
+    assert "nothing is stored" in ran.out
+    assert stored(tmp_path, "dead_letter") == []
+
+
+@pytest.mark.parametrize(("changes", "pointer", "message"), BAD_VALUES)
+def test_a_bad_value_is_told_at_its_pointer(
+    sidecar: Sidecar, tmp_path: Path, changes: dict[str, Any], pointer: str, message: str
+) -> None:
+    """A record that does not validate is told with kind, JSON pointer and what would be right; nothing is stored."""
+    ran = sidecar("load", ndjson(tmp_path / "f", letter(1), letter(2, **changes)))
+    assert ran.code == 1
+    assert f"f:2: dead_letter: {pointer}" in ran.err
+    assert message in ran.err
+    assert stored(tmp_path, "dead_letter") == []
+
+
+def test_a_line_that_is_too_long_is_not_held(sidecar: Sidecar, tmp_path: Path) -> None:
+    """A line longer than the limit is refused, and the next one is read from its beginning."""
+    (tmp_path / "sidecar.yaml").write_text("limits: {record_bytes: 2000}\n")
+    (tmp_path / "f").write_bytes(
+        b"[" * 50_000 + b"\n" + orjson.dumps(dict(zip(("kind", "record"), letter(1), strict=True)))
+    )
+    ran = sidecar("load", "f", "--keep-going")
+    assert ran.err == "f:1: -: /: is longer than 2000 bytes, the most for one line\n"
+    assert len(stored(tmp_path, "dead_letter")) == 1
+
+
+def test_keeping_on_stores_what_is_valid(sidecar: Sidecar, tmp_path: Path) -> None:
+    """With ``--keep-going`` valid records are stored and the others told; the exit code still says so."""
+    ran = sidecar("load", ndjson(tmp_path / "f", letter(1), letter(2, status="x"), letter(3)), "--keep-going", "--json")
+    assert ran.code == 1
+    assert ran.rows[0]["pointer"] == "/status"
+    assert ran.rows[0]["line"] == 2
+    assert (ran.json["stored"], ran.json["kinds"]["dead_letter"]["refused"]) == (True, 1)
+    assert [one["dead_letter_id"] for one in stored(tmp_path, "dead_letter")] == ["d-1", "d-3"]
+
+
+def test_the_first_hundred_faults_are_shown_and_all_are_counted(sidecar: Sidecar, tmp_path: Path) -> None:
+    """People are shown a hundred faults and the number of the rest, programs all of them."""
+    (tmp_path / "f").write_bytes(b"1\n" * 250)
+    ran = sidecar("load", "f")
+    assert len([line for line in ran.err.splitlines() if line.startswith("f:")]) == 100
+    assert "150 more faults" in ran.err
+    assert ran.out.splitlines()[1].split() == ["-", "0", "0", "250", "0"]
+    assert len(sidecar("load", "f", "--json").rows) == 251
+
+
+def test_append_only_records_never_change(sidecar: Sidecar, tmp_path: Path) -> None:
+    """The same event with other content is refused before anything is stored; with the same content it is accepted."""
+    assert sidecar("load", ndjson(tmp_path / "a", happened("e-1"))).code == 0
+    again = sidecar("load", ndjson(tmp_path / "b", letter(1), happened("e-1"), happened("e-2")), "--json")
+    assert (again.code, again.json["kinds"]["event"]["accepted"]) == (0, 2)
+    filler = [letter(number) for number in range(2, BATCH + 10)]
+    other = sidecar("load", ndjson(tmp_path / "c", *filler, happened("e-1", seq=2)))
+    assert other.code == 1
+    assert (
+        other.err
+        == f"{tmp_path}/c:{BATCH + 9}: event: /: is stored already with other content, and such records never change\n"
+    )
+    assert len(stored(tmp_path, "dead_letter")) == 1
+
+
+def test_append_only_records_come_once_in_one_input(sidecar: Sidecar, tmp_path: Path) -> None:
+    """Two events of one id and different content in one input are refused however far apart, the second one told."""
+    many = [happened(f"e-{number}") for number in range(BATCH)]
+    file = ndjson(tmp_path / "f", *many, *many, happened("e-7", event_type="x"))
+    ran = sidecar("load", file)
+    assert ran.code == 1
+    assert ran.err.startswith(f"{file}:{2 * BATCH + 1}: event: /: comes a second time with other content")
+    assert stored(tmp_path, "event") == []
+    kept = sidecar("load", file, "--keep-going", "--json")
+    assert (kept.code, kept.rows[0]["line"], len(stored(tmp_path, "event"))) == (1, 2 * BATCH + 1, BATCH)
+    assert {one["event_type"] for one in stored(tmp_path, "event")} == {"started"}
+
+
+def test_an_older_record_does_not_replace_a_newer_one(sidecar: Sidecar, tmp_path: Path) -> None:
+    """A record older than the stored one is counted as stale and left alone; undeclared properties are counted."""
+    sidecar("load", ndjson(tmp_path / "a", letter(1, updated_at_ms=100, status="resolved")))
+    told = sidecar("load", ndjson(tmp_path / "b", letter(1, updated_at_ms=50, undeclared=1, also=2)), "--json").json
+    assert told["kinds"]["dead_letter"] == {"accepted": 1, "stale": 1, "refused": 0, "dropped_properties": 2}
+    assert stored(tmp_path, "dead_letter")[0]["status"] == "resolved"
+
+
+def test_open_children_of_a_units_run_are_warned_of(sidecar: Sidecar, tmp_path: Path) -> None:
+    """A record without a unit whose run belongs to one is open to its whole tenant: the load says how many there are."""
+    scope = {"tenant_context": {"org_id": "acme", "workspace_id": "main"}}
+    run = {
+        **{"run_id": "r-1", "workflow_id": "w", "status": "running", "created_at_ms": 1, "updated_at_ms": 2},
+        **{"tenant_context": scope["tenant_context"], "enterprise_scope": {**scope, "owning_org_unit_id": "finance"}},
+    }
+    own = {**scope, "owning_org_unit_id": "finance"}
+    lines = [letter(1), letter(2), letter(3, scope=own), letter(4, run_id="r-2"), happened("e"), ("workflow_run", run)]
+    file = ndjson(tmp_path / "f", *lines)
+    assert sidecar("load", file, "--json").json["exposed"] == {"dead_letter": 2, "event": 1}
+    assert "warning: 2 dead_letter records name no unit" in sidecar("load", file).err
+
+
+def test_the_runtimes_own_files_are_read(sidecar: Sidecar, tmp_path: Path) -> None:
+    """``--from-runtime`` reads the runtime's files, where a record without a tenant is the local one's."""
+    data = tmp_path / "state" / "data" / "runtime"
+    data.mkdir(parents=True)
+    (data / "stateful_reliability.json").write_bytes(orjson.dumps({"dead_letters": [letter(1)[1], letter(2)[1]]}))
+    (data / "stateful_events.jsonl").write_bytes(orjson.dumps(happened("e")[1]) + b"\n")
+    told = sidecar("load", "--from-runtime", "state", "--json").json
+    assert {kind: one["accepted"] for kind, one in told["kinds"].items()} == {"dead_letter": 2, "event": 1}
+    (data / "stateful_events.jsonl").write_bytes(b'{"torn": ')
+    torn = sidecar("load", "--from-runtime", "state")
+    assert torn.code == 1
+    assert "stateful_events.jsonl:1:10: error: " in torn.err
+
+
+def test_what_is_not_there_is_no_input(sidecar: Sidecar, tmp_path: Path) -> None:
+    """A missing file, a folder without records, a missing runtime, a store that cannot be: exit code 2 and why."""
+    (tmp_path / "empty").mkdir()
+    good = ndjson(tmp_path / "f", letter(1))
+    asked = [
+        (("load",), "load what?"),
+        (("load", "none"), "none is not there"),
+        (("load", "empty"), "empty holds no file named after a kind"),
+        (("load", "--from-runtime", "empty"), "no files of the runtime"),
+        (("load", good, "--store", "mysql://x"), "store 'mysql://x' is not known; write sqlite:///path.db"),
+        (("load", good, "--store", "sqlite:///no/such/s.db"), "in a folder that is there"),
+        (("load", good, "--store", f"sqlite:///{good}"), "file is not a database"),
+        (("load", good, "--schemas", "none"), "no folder of schemas at none"),
+    ]
+    for words, message in asked:
+        ran = sidecar(*words)
+        assert (ran.code, ran.out) == (2, ""), words
+        assert message in ran.err
+
+
+def test_a_file_named_after_no_kind_is_refused(sidecar: Sidecar, tmp_path: Path) -> None:
+    """A file of a folder whose name is no kind is refused line by line rather than passed over."""
+    (tmp_path / "in").mkdir()
+    (tmp_path / "in" / "dead_leter.jsonl").write_bytes(orjson.dumps(letter(1)[1]))
+    ran = sidecar("load", "in")
+    assert ran.code == 1
+    assert (
+        ran.err == "in/dead_leter.jsonl:1: dead_leter: /: there is no kind 'dead_leter'; did you mean 'dead_letter'?\n"
+    )
+
+
+def test_a_killed_load_goes_on_where_it_was(tmp_path: Path) -> None:
+    """A load killed between batches leaves whole batches; the same command then stores the rest, and only the rest."""
+    number = 60 * BATCH
+    file = ndjson(tmp_path / "f", *map(letter, range(number)))
+    process = subprocess.Popen([sys.executable, "-m", "sidecar", "load", str(file)], cwd=tmp_path)
+    deadline = time.monotonic() + 60
+    while not (begun := progress(tmp_path)) and process.poll() is None and time.monotonic() < deadline:
+        time.sleep(0.002)
+    process.send_signal(signal.SIGKILL)
+    process.wait(10)
+    begun = progress(tmp_path)
+    assert 0 < begun < number, "the load was not killed on its way"
+    assert begun % BATCH == 0
+    assert len(stored(tmp_path, "dead_letter")) == begun
+    told = json.loads(command(tmp_path, "load", str(file), "--json").stdout)
+    assert (told["resumed"], told["stored"]) == (begun, True)
+    assert len(stored(tmp_path, "dead_letter")) == number
+    assert json.loads(command(tmp_path, "load", str(file), "--json").stdout)["resumed"] == 0
+
+
+def progress(folder: Path) -> int:
+    """How many records an unfinished load has stored."""
+    path = folder / "sidecar.db"
+    if not path.exists():
+        return 0
+    try:
+        with sqlite3.connect(f"file:{path}?mode=ro", uri=True) as database:
+            found = database.execute("SELECT lines FROM load WHERE finished = 0").fetchone()
+    except sqlite3.Error:
+        return 0
+    return found[0] if found else 0
+
+
+def test_memory_stays_bounded(tmp_path: Path) -> None:
+    """300,000 lines are loaded within the memory of some batches and the spool, not of the input."""
+    lines = 300_000
+    line = orjson.dumps({"kind": "dead_letter", "record": letter(1, dead_letter_id="number", reason="x" * 300)[1]})
+    with (tmp_path / "f").open("wb") as out:
+        out.writelines(line.replace(b"number", b"%d" % number) + b"\n" for number in range(lines))
+    script = (
+        "import resource, sys\nfrom sidecar.cli import main\n"
+        "code = main(['load', 'f', '--json'])\n"
+        "print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss, file=sys.stderr)\nsys.exit(code)"
+    )
+    ran = subprocess.run([sys.executable, "-c", script], cwd=tmp_path, capture_output=True, timeout=120, check=False)
+    assert ran.returncode == 0, ran.stderr
+    assert json.loads(ran.stdout)["kinds"]["dead_letter"]["accepted"] == lines
+    assert int(ran.stderr.split()[-1]) * 1024 < 300 * 2**20
