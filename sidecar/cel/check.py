@@ -209,7 +209,7 @@ class _Checker:
         if node.function == "type" and node.target is None and len(args) == 1:
             return TypeType(args[0])
         found = self._overload(node, args)
-        if node.function == "matches" and isinstance(node.args[-1], Literal):
+        if node.function == "matches" and node.args and isinstance(node.args[-1], Literal):
             self._pattern(node.args[-1])
         return found
 

@@ -85,6 +85,7 @@ def findings(text: str, env: Env = ENV, **more: Any) -> list[tuple[str, str]]:
             "caller.units.exists(c, c == 'a')",
             "'c' already has a meaning here; give the loop variable another name",
         ),
+        ("record.id.matches()", "record.id.matches()", "string has no '.matches()'"),
         ("{1.5: 'a'} == {}", "1.5", "double cannot be a map key"),
         ("c == 'a'", "c", "there is no 'c' here"),
     ],
