@@ -19,7 +19,9 @@ Key = tuple[str, str, Tenant, int, str]
 """What a standing is kept under: revision, caller's digest, tenant, authority version, kind."""
 
 MOST_LABELS = 2_000_000
-"""How many label verdicts are kept, over all callers."""
+"""How many label verdicts are kept, over all callers: some 200 MB."""
+CALLER_WEIGHT, GRANT_WEIGHT, RECORD_WEIGHT = 200, 25, 10
+"""What else is kept, measured in label verdicts: bound rules and their caller, one of its grants, a label's record."""
 _NOTHING = Lanes(frozenset(), frozenset())
 
 
@@ -145,7 +147,13 @@ class Judge:
             shelf = self._shelves.find((snap.tenant, key[4])) or []  # another request may have been here meanwhile
             seen = shelf[-1][0] if shelf else 0
             shelf += [entry for entry in fresh if entry[0] > seen]
-            self._shelves.keep((snap.tenant, key[4]), shelf, len(shelf))
+            self._shelves.keep((snap.tenant, key[4]), shelf, len(shelf) * RECORD_WEIGHT)
         grown = known.grown(shelf)
-        self._standings.keep(key, grown, len(grown.lanes.visible) + len(grown.lanes.depends) + 1)
+        self._standings.keep(key, grown, _weight(grown))
         return grown
+
+
+def _weight(standing: Standing) -> int:
+    """A caller weighs something even where it sees nothing, or a crowd of such callers would never be let go."""
+    labels = len(standing.lanes.visible) + len(standing.lanes.depends)
+    return CALLER_WEIGHT + GRANT_WEIGHT * len(standing.authority.caller.grants) + labels

@@ -211,6 +211,18 @@ async def test_little_memory_forgets_no_verdict(tmp_path: Path) -> None:
     await store.close()
 
 
+async def test_a_crowd_of_callers_is_let_go(tmp_path: Path) -> None:
+    """Callers who see nothing weigh too, so that however many come, the verdicts kept stay within their bound."""
+    store, judge = new_store(tmp_path / "s.db"), Judge(most_labels=1_000)
+    bundle = bundle_of(tmp_path / "policies", units=UNITS)
+    await store.put([FINANCE])
+    async with store.snapshot(ACME) as snap:
+        for number in range(50):
+            await seen(judge, bundle, Caller(ACME, actor_id=f"a{number}"), snap)
+    assert 1 <= len(judge._standings) <= 5
+    await store.close()
+
+
 async def test_labels_of_a_change_that_is_undone_are_forgotten(tmp_path: Path) -> None:
     """A label first seen inside a transaction that rolls back leaves no verdict to whatever gets its id."""
     store, judge = new_store(tmp_path / "s.db"), Judge()
