@@ -1,14 +1,31 @@
-"""A served sidecar on an empty store."""
+"""Served sidecars: on an empty store, and on the small world."""
 
 from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
+import pytest_asyncio
 from serving import Served, served
+from small_world import RECORDS
 
 
 @pytest.fixture
 async def sidecar(tmp_path: Path) -> AsyncIterator[Served]:
     """A sidecar on an empty store of its own."""
     async with served(tmp_path) as found:
+        yield found
+
+
+@pytest.fixture
+async def world(sidecar: Served) -> Served:
+    """The small world, served for one test."""
+    await sidecar.take(*RECORDS)
+    return sidecar
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def shared_world(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Served]:
+    """The small world, served for all tests of a module; they only read."""
+    async with served(tmp_path_factory.mktemp("world")) as found:
+        await found.take(*RECORDS)
         yield found

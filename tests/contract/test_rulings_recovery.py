@@ -1,40 +1,27 @@
-"""Where recording a recovery choice is ruled otherwise than in the runtime whose answers we keep."""
+"""Who may record which recovery choice: as ruled, over HTTP."""
 
 import json
-import shutil
-from pathlib import Path
 from typing import Any
 
 import pytest
 from acme_records import (
     FAY,
-    LEA,
-    NONA,
     OPERATOR,
     RUNS,
     Record,
-    compensation,
     dead_letter,
-    event,
     grant,
-    ids,
     person,
     repository,
-    scope,
     unit,
     workflow_run,
 )
-from serving import NOW_MS, Served, Who, kinds, served
+from serving import NOW_MS, Served, Who
 
-from sidecar.policy.bundle import shipped_policies
-from sidecar.policy.current import Bundles
-
-PLAN = f"{RUNS}/run/resume-plan"
 CHOICES = [
     *("retry_failed_effect", "retry_dead_letter", "resume_from_checkpoint", "reconcile_external_effect"),
     *("compensate_pending_effects", "compensate", "abandon_with_audit", "ignore_dead_letter"),
 ]
-SUPERSEDED = {"superseded_by_success": True, "superseded_by_effect_id": "e", "superseded_at_ms": 5}
 LEDGER = repository("ledger")
 
 
@@ -141,75 +128,6 @@ async def test_the_actor_is_who_asks(sidecar: Served) -> None:
     assert "mallory" not in json.dumps([body, await recorded(sidecar)])
 
 
-async def test_rows_are_of_that_run(sidecar: Served) -> None:
-    """A row of another run, of no run, or hidden from the caller is not there."""
-    no_run = {"run_id": None}
-    await sidecar.take(
-        workflow_run("run"),
-        dead_letter("d-other", run_id="other"),
-        dead_letter("d-none", **no_run),
-        dead_letter("d-hidden", in_scope=scope("legal")),
-        compensation("c-other", run_id="other"),
-    )
-    rex = Who(actor="rex", units="finance", roles="recovery_operator")
-    for name in ("d-other", "d-none", "d-hidden", "made-up"):
-        status, body = await choose(sidecar, rex, dead_letter_id=name)
-        assert (status, body["error"], body["dead_letter_id"]) == (404, "stateful_dead_letter_not_found", name)
-    status, body = await choose(sidecar, rex, compensation_id="c-other")
-    assert (status, body["error"]) == (404, "stateful_compensation_not_found")
-    assert (await stored(sidecar, "dead_letter/d-other"))["status"] == "open"
-    assert await recorded(sidecar) == []
-
-
-@pytest.mark.parametrize(
-    ("row", "changed"),
-    [
-        ("dead_letter", {"status": "resolved"}),
-        ("dead_letter", {"status": "ignored"}),
-        ("dead_letter", {"metadata": SUPERSEDED}),
-        ("compensation", {"status": "completed"}),
-        ("compensation", {"status": "cancelled"}),
-        ("compensation", {"metadata": SUPERSEDED}),
-    ],
-)
-async def test_settled_rows_stay_settled(sidecar: Served, row: str, changed: Record) -> None:
-    """A row that is settled or superseded is not opened again: the choice is refused and leaves nothing behind."""
-    make = dead_letter if row == "dead_letter" else compensation
-    await sidecar.take(workflow_run("run"), make("x", **changed))
-    before = await stored(sidecar, f"{row}/x")
-    status, body = await choose(sidecar, OPERATOR, "reconcile_external_effect", **{f"{row}_id": "x"})
-    assert (status, body["error"]) == (409, "recovery_row_settled")
-    assert await stored(sidecar, f"{row}/x") == before
-    assert await recorded(sidecar) == []
-
-
-async def test_a_marker_that_is_not_whole_settles_nothing(sidecar: Served) -> None:
-    """A row is superseded by all three parts of the marker, not by one that anybody may have written."""
-    markers = [
-        {"superseded_by_success": True},
-        {**SUPERSEDED, "superseded_by_success": "true"},
-        {**SUPERSEDED, "superseded_by_effect_id": " \u2003"},
-        {**SUPERSEDED, "superseded_at_ms": -1},
-        {**SUPERSEDED, "superseded_at_ms": 1.5},
-    ]
-    rows = [dead_letter(f"d-{number}", metadata=marker) for number, marker in enumerate(markers)]
-    await sidecar.take(workflow_run("run"), *rows)
-    plan = await sidecar.get(PLAN, OPERATOR)
-    assert len(plan["dead_letters"]) == len(markers)
-    assert (await choose(sidecar, OPERATOR, dead_letter_id="d-0"))[0] == 200
-
-
-async def test_all_of_a_choice_or_nothing(sidecar: Served) -> None:
-    """When the second row of a choice is refused, the first is left as it was and nothing is logged."""
-    await sidecar.take(workflow_run("run"), dead_letter("d"), compensation("c", status="completed"))
-    before = await stored(sidecar, "dead_letter/d")
-    for compensation_id, status in (("made-up", 404), ("c", 409)):
-        found, _ = await choose(sidecar, OPERATOR, dead_letter_id="d", compensation_id=compensation_id)
-        assert found == status
-        assert await stored(sidecar, "dead_letter/d") == before
-        assert await recorded(sidecar) == []
-
-
 async def test_blank_ids_are_absent(sidecar: Served) -> None:
     """A blank id names no row."""
     await sidecar.take(workflow_run("run"))
@@ -219,89 +137,3 @@ async def test_blank_ids_are_absent(sidecar: Served) -> None:
     [event_] = await recorded(sidecar)
     assert event_["payload"]["target_effect_id"] is None
     assert "correlation_id" not in event_
-
-
-async def test_every_choice_is_recorded(sidecar: Served) -> None:
-    """Choices of one millisecond are each recorded, under ids that cannot be foretold."""
-    await sidecar.take(workflow_run("run"), dead_letter("d"))
-    bodies = [(await choose(sidecar, OPERATOR, dead_letter_id="d"))[1] for _ in range(3)]
-    assert [(body["recorded"], body["event_seq"]) for body in bodies] == [(True, 1), (True, 2), (True, 3)]
-    names = ids(await recorded(sidecar), "event_id")
-    assert len(set(names)) == 3
-    assert all(len(name.removeprefix(f"recovery-choice-run-{NOW_MS}-")) >= 8 for name in names)
-
-
-async def test_the_event_is_in_the_scope_of_its_row(sidecar: Served) -> None:
-    """Who sees the run but not the row sees no event of it; the event repeats nothing of the row but its state."""
-    secret = scope("finance", data_classes=["financial_record"])
-    await sidecar.take(
-        workflow_run("run"),
-        dead_letter("d", in_scope=secret, reason="the account number", payload_pointer="vault/7"),
-        compensation("c", in_scope=scope("legal"), rollback_instruction="call the bank"),
-    )
-    await choose(sidecar, OPERATOR, dead_letter_id="d", compensation_id="c")
-    [logged] = (await sidecar.get(f"{RUNS}/run/events", FAY))["events"]
-    assert logged["scope"]["owning_org_unit_id"] == "finance"
-    assert logged["payload"]["disposition"] == {
-        "previous": {
-            "dead_letter": {
-                "dead_letter_id": "d",
-                "status": "linked_to_compensation",
-                "label": "linked_to_compensation",
-            }
-        },
-        "compensation": {"compensation_id": "c", "status": "awaiting_approval"},
-    }
-    for who in (NONA, LEA):
-        assert (await sidecar.get(f"{RUNS}/run/events", who))["events"] == []
-    await choose(sidecar, OPERATOR, compensation_id="c")
-    [logged] = (await sidecar.get(f"{RUNS}/run/events", LEA))["events"]
-    assert logged["scope"]["owning_org_unit_id"] == "legal"
-    await choose(sidecar, OPERATOR)
-    [logged] = (await sidecar.get(f"{RUNS}/run/events", NONA))["events"]
-    assert "owning_org_unit_id" not in logged["scope"]
-
-
-async def test_the_sequence_goes_on_from_what_the_caller_sees(sidecar: Served) -> None:
-    """The number of the event tells nothing of events that its caller does not see."""
-    await sidecar.take(
-        workflow_run("run"), event("seen", "run", 4, scope("finance")), event("hidden", "run", 900, scope("legal"))
-    )
-    fay = Who(actor="fay", units="finance", roles="recovery_operator")
-    assert (await choose(sidecar, fay))[1]["event_seq"] == 5
-    assert (await choose(sidecar, OPERATOR))[1]["event_seq"] == 901
-
-
-MASKING = """\
-apiVersion: sidecar/v1
-policy: masking
-description: The reason of a dead letter is for operators.
-applies_to: [dead_letter]
-rules:
-  - allow: everyone
-    when: "true"
-redact:
-  - field: record.reason
-    unless: "caller.is_workspace_operator"
-  - field: record.metadata
-    unless: "caller.is_workspace_operator"
-"""
-
-
-async def test_the_answer_is_masked_and_the_record_is_not(tmp_path: Path) -> None:
-    """What a policy masks is masked in the answer to a choice too, and is kept in what is stored."""
-    shutil.copytree(shipped_policies(), tmp_path / "policies")
-    (tmp_path / "policies" / "masking.yaml").write_text(MASKING, encoding="utf-8")
-    (tmp_path / "policies" / "bundle_test.yaml").unlink()
-    bundles = Bundles([tmp_path / "policies"], kinds())
-    assert bundles.reload().trouble is None
-    async with served(tmp_path, bundles=bundles) as sidecar:
-        await sidecar.take(workflow_run("run"), dead_letter("d", reason="the account number", metadata={"kept": True}))
-        rex = Who(actor="rex", units="", roles="recovery_operator")
-        status, body = await choose(sidecar, rex, dead_letter_id="d")
-        row = body["disposition"]["dead_letter"]
-        assert (status, row["status"], row["reason"]) == (200, "linked_to_compensation", None)
-        assert "metadata" not in row
-        kept = await stored(sidecar, "dead_letter/d")
-        assert (kept["reason"], kept["metadata"]) == ("the account number", {"kept": True})
-        assert kept["status"] == "linked_to_compensation"

@@ -1,0 +1,64 @@
+"""Which bodies are taken as a recovery choice."""
+
+import pytest
+from serving import Served
+from small_world import ANN
+
+RUNS = "/stateful-runtime/runs"
+RUN = f"{RUNS}/run-a"
+
+
+@pytest.mark.parametrize(
+    ("content_type", "data", "status", "error"),
+    [
+        (None, b'{"choice":"compensate"}', 415, "unsupported_media_type"),
+        ("text/plain", b'{"choice":"compensate"}', 415, "unsupported_media_type"),
+        ("application/x-json", b'{"choice":"compensate"}', 415, "unsupported_media_type"),
+        ("application/json", b"", 400, "invalid_json"),
+        ("application/json", b'{"choice":"compensate"} 1', 400, "invalid_json"),
+        ("application/json", b'{"choice":"compensate","choice":"compensate"}', 400, "invalid_json"),
+        ("application/json", b'{"choice":NaN}', 400, "invalid_json"),
+        ("application/json", b"[" * 60_000, 400, "invalid_json"),
+        ("application/json", b'\xef\xbb\xbf{"choice":"compensate"}', 400, "invalid_json"),
+        ("application/json", b'{"choice":"\\ud800"}', 400, "invalid_json"),
+        ("application/json", b"{}", 422, "invalid_body"),
+        ("application/json", b'"compensate"', 422, "invalid_body"),
+        ("application/json", b'{"choice":null}', 422, "invalid_body"),
+        ("application/json", b'{"choice":1}', 422, "invalid_body"),
+        ("application/json", b'{"choice":"compensate","reason":true}', 422, "invalid_body"),
+        ("application/json", b'{"choice":"compensate","dead_letter_id":7}', 422, "invalid_body"),
+        ("application/json", b'["compensate",null,null,null,null]', 422, "invalid_body"),
+        ("application/json", b'{"choice":" "}', 400, "stateful_recovery_choice_required"),
+        ("application/json", b'{"choice":"burn"}', 400, "unknown_recovery_choice"),
+    ],
+)
+async def test_bodies_refused(world: Served, content_type: str | None, data: bytes, status: int, error: str) -> None:
+    """A body is JSON by its type and by its bytes, an object of texts with a known choice; nothing is recorded else."""
+    headers = {} if content_type is None else {"Content-Type": content_type}
+    answer = await world.ask("POST", f"{RUN}/resume-plan", ANN, data=data, headers=headers)
+    assert (answer.status, answer.body["error"]) == (status, error)
+    assert (await world.get(f"{RUN}/events", ANN))["count"] == 2
+
+
+@pytest.mark.parametrize(
+    ("content_type", "data"),
+    [
+        ("application/json; charset=utf-8", b'{"choice":"compensate","more":[1]}'),
+        ("application/vnd.acme+json", b' {"choice":"COMPENSATE","reason":null} '),
+        ("application/json", b'["compensate","because",null,null,null,"t-1"]'),
+    ],
+)
+async def test_bodies_accepted(world: Served, content_type: str, data: bytes) -> None:
+    """A JSON type of a vendor is one, members nobody knows are ignored, and six members may come by their places."""
+    answer = await world.ask("POST", f"{RUN}/resume-plan", ANN, data=data, headers={"Content-Type": content_type})
+    assert (answer.status, answer.body["choice"]) == (200, "compensate")
+
+
+async def test_large_bodies(world: Served) -> None:
+    """A choice over 64 KiB is 413, and a packed one is not unpacked."""
+    json = {"Content-Type": "application/json"}
+    answer = await world.ask("POST", f"{RUN}/resume-plan", ANN, data=b" " * (64 * 2**10 + 1), headers=json)
+    assert (answer.status, answer.body["error"]) == (413, "body_too_large")
+    packed = {**json, "Content-Encoding": "gzip"}
+    answer = await world.ask("POST", f"{RUN}/resume-plan", ANN, data=b"\x1f\x8b", headers=packed)
+    assert (answer.status, answer.body["error"]) == (415, "unsupported_media_type")
