@@ -25,7 +25,7 @@ from acme_records import (
     workflow_run,
 )
 from runtime_layout import HARNESS, load_runtime, write_runtime
-from serving import Served, served
+from serving import Served, Who, served
 
 GREATEST = 2**63 - 1
 LEGAL = {"owning_org_unit_id": "legal"}
@@ -186,7 +186,7 @@ async def test_a_record_says_whose_it_is(sidecar: Served, tmp_path: Path) -> Non
     write_runtime(tmp_path / "state", HARNESS, [dead_letter("d", in_scope=ownerless)])
     assert await load_runtime(tmp_path / "loaded.db", tmp_path / "state") == 0
     async with served(tmp_path, store="loaded.db") as loaded:
-        local = await loaded.get("/v1/records/dead_letter", OPERATOR.__class__("local", "local", "ann"))
+        local = await loaded.get("/v1/records/dead_letter", Who("local", "local", "ann"))
         assert local["records"][0]["scope"]["tenant_context"] == {
             "org_id": "local",
             "workspace_id": "local",

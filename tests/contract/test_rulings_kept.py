@@ -1,5 +1,6 @@
 """What is kept of a record, and by whom it is seen: as ruled, over HTTP."""
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -24,10 +25,11 @@ from acme_records import (
     tenant,
     unit,
     unit_principal,
+    wait,
     workflow_run,
 )
 from runtime_layout import HARNESS, load_runtime, write_runtime
-from serving import Served, served
+from serving import Served, Who, served
 
 LEGAL = {"owning_org_unit_id": "legal"}
 
@@ -130,8 +132,8 @@ async def test_a_unit_is_known_by_any_of_its_spellings(sidecar: Served) -> None:
     )
     for who in (
         FAY,
-        FAY.__class__(actor="fay", units=" FINANCE"),
-        FAY.__class__(actor="x", units="organization_unit/finance"),
+        Who(actor="fay", units=" FINANCE"),
+        Who(actor="x", units="organization_unit/finance"),
     ):
         found = (await sidecar.get("/v1/records/dead_letter", who))["records"]
         assert sorted(row["scope"]["owning_org_unit_id"] for row in found) == sorted(spelled)
@@ -145,7 +147,7 @@ async def test_a_bare_id_of_two_units_is_neither(sidecar: Served) -> None:
         *(dead_letter(name, in_scope=scope(name)) for name in ("finance", "cost/finance", "organization_unit/finance")),
     )
     for units, seen in (("finance", []), ("cost/finance", ["cost/finance"])):
-        found = await sidecar.get("/v1/records/dead_letter", FAY.__class__(actor="fay", units=units))
+        found = await sidecar.get("/v1/records/dead_letter", Who(actor="fay", units=units))
         assert ids(found["records"], "dead_letter_id") == seen
 
 
@@ -157,5 +159,24 @@ async def test_a_blank_unit_is_nobodys(sidecar: Served) -> None:
         grant("g", unit_principal(" "), repository("ledger")),
         *(dead_letter(f"d{name}", in_scope=scope(name)) for name in (" ", "\t")),
     )
-    for who in (FAY, NONA, FAY.__class__(actor="nona", units=" , ,"), FAY.__class__(actor=None, units=" ")):
+    for who in (FAY, NONA, Who(actor="nona", units=" , ,"), Who(actor=None, units=" ")):
         assert (await sidecar.get("/v1/records/dead_letter", who))["count"] == 0
+
+
+async def test_memberships_and_paths_of_the_runtime(tmp_path: Path) -> None:
+    """Memberships beside the runtime's catalogue count, and a store may lie where the configuration says."""
+    state = tmp_path / "state"
+    write_runtime(state, HARNESS, [unit("finance"), dead_letter("d", in_scope=scope("finance"))])
+    (state / "enterprise").mkdir()
+    members = {"m": membership("m", "finance", person("mia"))[1]}
+    (state / "enterprise" / "org_unit_memberships.json").write_text(json.dumps(members), encoding="utf-8")
+    (state / "elsewhere").mkdir()
+    waits = [wait("w", "run", "waiting", scope("finance"))[1]]
+    (state / "elsewhere" / "waits.json").write_text(json.dumps(waits), encoding="utf-8")
+    config = tmp_path / "sidecar.yaml"
+    config.write_text("runtime:\n  paths:\n    waits: elsewhere/waits.json\n", encoding="utf-8")
+    assert await load_runtime(tmp_path / "sidecar.db", state, "--config", str(config)) == 0
+    async with served(tmp_path) as sidecar:
+        for who, count in ((Who(actor="mia"), 1), (Who(actor="zoe"), 0)):
+            assert (await sidecar.get("/v1/records/dead_letter", who))["count"] == count
+            assert (await sidecar.get("/v1/records/wait", who))["count"] == count

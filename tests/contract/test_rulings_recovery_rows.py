@@ -12,6 +12,7 @@ from acme_records import (
     OPERATOR,
     RUNS,
     Record,
+    automation_run,
     compensation,
     dead_letter,
     event,
@@ -155,6 +156,17 @@ async def test_the_event_is_in_the_scope_of_its_row(sidecar: Served) -> None:
     await choose(sidecar, OPERATOR)
     [logged] = (await sidecar.get(f"{RUNS}/run/events", NONA))["events"]
     assert "owning_org_unit_id" not in logged["scope"]
+
+
+async def test_the_record_updated_last_is_acted_on(sidecar: Served) -> None:
+    """Of two records of one run it is the visible one updated last whose scope a choice about no row is logged in."""
+    await sidecar.take(
+        automation_run("run", 5, scope={"policy_version_id": "old"}),
+        workflow_run("run", 9, scope={"policy_version_id": "new"}),
+    )
+    await choose(sidecar, OPERATOR)
+    [logged] = (await sidecar.get(f"{RUNS}/run/events", NONA))["events"]
+    assert logged["scope"]["policy_version_id"] == "new"
 
 
 async def test_the_sequence_goes_on_from_what_the_caller_sees(sidecar: Served) -> None:
