@@ -1,0 +1,109 @@
+"""What a load keeps of its input: the spool gives back what was put in, the ledger remembers across batches."""
+
+from collections.abc import Iterator
+from contextlib import closing
+from dataclasses import replace
+
+import orjson
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from record_samples import LEAST, TENANT, accepted, intake, kinds, with_value
+
+from sidecar.records import spool as spooling
+from sidecar.records.ledger import Ledger
+from sidecar.records.spool import Placed, Spool
+from sidecar.records.store import Prepared
+
+TEXT = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"), max_size=20)
+
+
+def letter(name: str, reason: str = "late", org: str = "acme") -> Prepared:
+    """A dead letter that is ready to be stored."""
+    record = with_value(LEAST["dead_letter"], "/dead_letter_id", f"d{name}")
+    record = with_value(record, "/reason", reason)
+    return accepted("dead_letter", with_value(record, "/scope/tenant_context/org_id", f"o{org}"))
+
+
+def event(name: str, kind: str = "started") -> Prepared:
+    """An event that is ready to be stored."""
+    return accepted("event", {**LEAST["event"], "event_id": name, "event_type": kind})
+
+
+@pytest.fixture
+def ledger() -> Iterator[Ledger]:
+    """An empty ledger."""
+    with closing(Ledger(kinds())) as opened:
+        yield opened
+
+
+def spooled(batches: list[list[Placed]]) -> tuple[list[list[Placed]], str]:
+    """What a spool gives back, and its content's id."""
+    with closing(Spool(intake())) as spool:
+        for batch in batches:
+            spool.add(batch)
+        assert spool.records == sum(map(len, batches))
+        return list(spool.batches()), spool.content_id
+
+
+@settings(deadline=None)
+@given(st.lists(st.lists(st.tuples(TEXT, TEXT, TEXT), min_size=1, max_size=5), max_size=5), st.sampled_from([1, 2**20]))
+def test_a_spool_gives_back_what_was_put_in(batches: list[list[tuple[str, str, str]]], memory: int) -> None:
+    """In memory or on disk, every batch comes back as it was, a record's line now being its place in the batch."""
+    placed = [
+        [Placed(path, place, letter(path, reason, org)) for place, (path, reason, org) in enumerate(batch, 7)]
+        for batch in batches
+    ]
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(spooling, "MEMORY_BYTES", memory)
+        found, content = spooled(placed)
+    assert found == placed
+    assert all([one.record.line for one in batch] == list(range(1, len(batch) + 1)) for batch in found)
+    assert content == spooled(placed)[1]
+
+
+def test_the_content_decides_the_id_of_a_load() -> None:
+    """Other content, another order or other batches make another id; where it was read does not."""
+    first, second = Placed("f", 1, letter("1")), Placed("f", 2, letter("2"))
+    ids = {
+        spooled(batches)[1] for batches in ([[first, second]], [[second, first]], [[first], [second]], [[first]], [])
+    }
+    assert len(ids) == 5
+    assert spooled([[replace(first, path="g", line=9), second]])[1] in ids
+
+
+def test_a_run_that_inherits_its_scope_still_does_after_the_spool() -> None:
+    """A finished run without its definition takes the stored run's scope, also when it went through the spool."""
+    scope = {"tenant_context": TENANT, "owning_org_unit_id": "finance"}
+    known = {**LEAST["automation_run"], "automation_snapshot": {"metadata": {"enterprise_scope": scope}}}
+    ended = {**LEAST["automation_run"], "status": "completed", "updated_at_ms": 30}
+    stored, offered = accepted("automation_run", known), accepted("automation_run", ended)
+    [[placed]], _ = spooled([[Placed("f", 3, offered)]])
+    assert placed.record == offered
+    assert placed.record.inherit is not None
+    heir = placed.record.inherit(stored.doc)
+    assert orjson.loads(heir.doc)["scope"]["owning_org_unit_id"] == "finance"
+    assert orjson.loads(heir.doc)["status"] == "completed"
+
+
+def test_the_ledger_remembers_across_batches(ledger: Ledger) -> None:
+    """The second content under one key is found, in one batch or another; the same content and other keys are fine."""
+    assert ledger.differing([event("a"), event("b"), event("a")]) == []
+    assert ledger.differing([event("c"), event("b", "ended"), event("a")]) == [1]
+    other = accepted("event", with_value(LEAST["event"], "/scope/tenant_context/org_id", "other"))
+    assert ledger.differing([replace(other, key=("r", "a"))]) == []
+
+
+def test_open_children_are_counted_whatever_comes_first(ledger: Ledger) -> None:
+    """Unscoped records of a unit's run count before or after the run, in its tenant only, unless a grant names them."""
+    owned = {"scope": {"tenant_context": TENANT, "owning_org_unit_id": "finance"}}
+    granted = {"scope": {"tenant_context": TENANT, "delegation_grant_ids": ["g"]}}
+    elsewhere = {"scope": {"tenant_context": {**TENANT, "org_id": "other"}}}
+    events = [{}, owned, granted, elsewhere, {"run_id": "r-2"}]
+    run = {**LEAST["workflow_run"], "enterprise_scope": owned["scope"]}
+    every = kinds()
+    ledger.note_scopes(every["event"], [accepted("event", {**LEAST["event"], **one}) for one in events])
+    ledger.note_scopes(every["workflow_run"], [accepted("workflow_run", run)])
+    ledger.note_scopes(every["org_unit"], [accepted("org_unit", LEAST["org_unit"])])
+    ledger.note_scopes(every["wait"], [accepted("wait", LEAST["wait"])])
+    assert ledger.open_children() == {"event": 1, "wait": 1}
