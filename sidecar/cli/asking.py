@@ -12,7 +12,6 @@ from sidecar.identity.callers import Callers
 from sidecar.records.explain import Explainer
 from sidecar.records.kind import Kind, Kinds
 from sidecar.records.places import BadJson, line_of, read_placed
-from sidecar.records.store import Tenant
 from sidecar.validated import nearest, schema_of
 
 
@@ -31,19 +30,7 @@ def identity_in(path: Path) -> Identity:
     if faults:
         told = [(places.line(places.at(pointer)), f"{pointer or '/'} {message}") for pointer, message in faults]
         raise ConfigError.of([Finding(str(path), *at[:2], message, at[2]) for at, message in told])
-    return identity_of(claims)
-
-
-def identity_of(claims: dict[str, Any]) -> Identity:
-    """The identity of validated claims; a claim of units counts even when it is empty."""
-    units = claims.get("org_units")
-    return Identity(
-        tenant=Tenant(**claims["tenant"]),
-        actor_id=claims.get("actor_id"),
-        org_units=None if units is None else tuple(units),
-        roles=tuple(claims.get("roles", ())),
-        data_classes=tuple(claims.get("data_classes", ())),
-    )
+    return Identity.of(claims)
 
 
 def _caller_schema() -> dict[str, Any]:

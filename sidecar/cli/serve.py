@@ -10,5 +10,4 @@ def run(asked: argparse.Namespace, config: Config, terminal: Terminal) -> int:  
     """Serve until SIGTERM. Raises ConfigError, FindingsError, StoreError."""
     from sidecar.http.serve import run as serve  # noqa: PLC0415 - no other verb pays for the server
 
-    serve(config)
-    return 0
+    return serve(config)

@@ -21,6 +21,18 @@ class Identity:
     roles: tuple[str, ...] = ()
     data_classes: tuple[str, ...] = ()
 
+    @classmethod
+    def of(cls, claims: Mapping[str, Any]) -> "Identity":
+        """The identity of valid claims, in the shape of a suite's callers."""
+        units = claims.get("org_units")
+        return cls(
+            tenant=Tenant(**claims["tenant"]),
+            actor_id=claims.get("actor_id"),
+            org_units=None if units is None else tuple(units),
+            roles=tuple(claims.get("roles", ())),
+            data_classes=tuple(claims.get("data_classes", ())),
+        )
+
 
 @dataclass(frozen=True)
 class Caller:

@@ -180,16 +180,8 @@ class Suite:
                 yield said
 
     def _caller(self, claims: Mapping[str, Any]) -> Caller:
-        tenant = Tenant(**claims["tenant"])
-        units = claims.get("org_units")
-        identity = Identity(
-            tenant,
-            claims.get("actor_id"),
-            tuple(units) if units is not None else None,
-            tuple(claims.get("roles", ())),
-            tuple(claims.get("data_classes", ())),
-        )
-        own = [record for record in self.records.values() if record.tenant == tenant]
+        identity = Identity.of(claims)
+        own = [record for record in self.records.values() if record.tenant == identity.tenant]
         catalogue = [[orjson.loads(one.doc) for one in own if one.kind == kind] for kind in CATALOGUE_KINDS]
         managed = bool(catalogue[1])
         return authority_of(identity, Catalogue.of(*catalogue), self.document.now_ms, managed=managed).caller
