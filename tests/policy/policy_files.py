@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Sequence
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -12,6 +13,7 @@ from sidecar.errors import Finding, FindingsError
 from sidecar.identity.caller import Caller
 from sidecar.policy.bundle import Bundle, build
 from sidecar.policy.judge import Judge, Verdicts
+from sidecar.policy.rules import KindPolicies
 from sidecar.records.ingest import Intake
 from sidecar.records.kind import Kinds
 from sidecar.records.schemas import load_kinds
@@ -101,6 +103,15 @@ def refused(folder: Path, **policies: str) -> tuple[Finding, ...]:
     except FindingsError as error:
         return error.findings
     return ()
+
+
+def broken(folder: Path, condition: str, by_label: str) -> Bundle:
+    """A bundle with a defect that no policy can have: its one rule over notes says otherwise of a label."""
+    bundle = bundle_of(folder, p=policy("p", f"allow x: {condition}"), q=policy("q", f"allow x: {by_label}"))
+    right, wrong = bundle.kinds["note"].policies
+    rule = replace(right.allows[0], label=wrong.allows[0].label)
+    policies = KindPolicies(bundle.kinds["note"].kind, (replace(right, allows=(rule,)),))
+    return replace(bundle, kinds={**bundle.kinds, "note": policies})
 
 
 def note(name: str, *, kind: str = "note", tenant: dict[str, str] | None = None, **fields: Any) -> Prepared:

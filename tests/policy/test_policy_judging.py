@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from policy_files import ACME, HOME, bundle_of, new_store, note, policy, seen
+from policy_files import ACME, HOME, broken, bundle_of, new_store, note, policy, seen
 
 from sidecar.identity.caller import Caller
 from sidecar.policy import standing
@@ -272,6 +272,17 @@ async def test_the_clock_is_the_requests(tmp_path: Path) -> None:
     async with store.snapshot(ACME) as snap:
         for now_ms, expected in ((99, 1), (100, 0), (99, 1)):
             assert len((await seen(judge, bundle, ADA, snap, now_ms=now_ms))[0]) == expected
+    await store.close()
+
+
+async def test_verify_judges_every_row_again(tmp_path: Path) -> None:
+    """With `verify` a row is shown only if it is visible as a whole, whatever its label was judged."""
+    store = new_store(tmp_path / "s.db")
+    await store.put([FINANCE])
+    bundle = broken(tmp_path / "policies", "record.unit == 'legal'", "has(record.unit)")
+    async with store.snapshot(ACME) as snap:
+        assert len((await seen(Judge(), bundle, ADA, snap))[0]) == 1
+        assert (await seen(Judge(verify=True), bundle, ADA, snap))[0] == []
     await store.close()
 
 

@@ -4,7 +4,7 @@ import xml.etree.ElementTree as ET
 from pathlib import Path
 
 import pytest
-from policy_files import HOME, bundle_of, policy, write
+from policy_files import HOME, broken, bundle_of, policy, write
 
 from sidecar.policy.results import SuiteResult, as_json, junit, tree
 from sidecar.policy.suite import run
@@ -143,6 +143,14 @@ def test_the_witness_disagrees_aloud(tmp_path: Path) -> None:
     }
     (alone,) = run(bundle_of(tmp_path, p=rules), witness=False).suites
     assert alone.passed
+
+
+def test_a_label_that_contradicts_its_record_fails(tmp_path: Path) -> None:
+    """A label judged otherwise than its record is told as a defect of ours, whatever the suite demands."""
+    bundle = broken(write(tmp_path, p_test=SUITE), "has(record.unit)", "record.unit == 'legal'")
+    (found,) = run(bundle, witness=False).suites
+    (case,) = [case for case in found.cases if case.name == "p/ada/ours"]
+    assert any("its label is judged hidden, the record is not" in failure for failure in case.failures)
 
 
 def test_a_pattern_chooses_cases(tmp_path: Path) -> None:
