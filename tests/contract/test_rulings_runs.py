@@ -236,6 +236,7 @@ async def test_a_denied_resource_is_denied(sidecar: Served) -> None:
     secret, workspace = repository("secret"), {**repository("main"), "resource_kind": "workspace"}
     inside = {"resource_scope": {"root": LEDGER, "allowed_resources": [secret], "denied_resources": [secret]}}
     whole = {"resource_scope": {"root": LEDGER, "denied_resources": [LEDGER]}, "delegation_grant_ids": ["g"]}
+    most = {"resource_scope": {"root": workspace, "denied_resources": [secret]}}
     await sidecar.take(
         unit("finance"),
         binding("of ledger", LEDGER),
@@ -244,10 +245,13 @@ async def test_a_denied_resource_is_denied(sidecar: Served) -> None:
         grant("g", FINANCE, LEDGER),
         workflow_run("run", scope=inside),
         workflow_run("denied", scope=whole),
+        workflow_run("most", scope=most),
     )
     shown = (await sidecar.get(f"{RUNS}/run", OPERATOR))["enterprise_scope"]["visible_knowledge_sources"]
     assert "of secret" not in ids(shown, "binding_id")
     assert "of ledger" in ids(shown, "binding_id")
+    shown = (await sidecar.get(f"{RUNS}/most", OPERATOR))["enterprise_scope"]["visible_knowledge_sources"]
+    assert ids(shown, "binding_id") == ["of ledger", "of workspace"]
     denied = (await sidecar.get(f"{RUNS}/denied", OPERATOR))["enterprise_scope"]
     assert denied["visible_knowledge_sources"] == []
     assert denied["org_unit_grants"] == []
