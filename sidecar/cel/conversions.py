@@ -10,7 +10,7 @@ from sidecar.cel.errors import EvaluationError
 from sidecar.cel.values import as_int, as_uint, no_overload
 
 _WHOLE = re.compile(r"[+-]?[0-9]+\Z")
-_REAL = re.compile(r"[+-]?(?:(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?|inf(?:inity)?|nan)\Z", re.IGNORECASE)
+_REAL = re.compile(r"[+-]?(?:(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][+-]?[0-9]+)?|inf(?:inity)?|nan)\Z", re.IGNORECASE)
 _DIGITS = 20
 _TRUE = frozenset(("1", "t", "true", "TRUE", "True"))
 _FALSE = frozenset(("0", "f", "false", "FALSE", "False"))

@@ -10,6 +10,7 @@ CelError
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
+from reprlib import repr as shown
 
 from sidecar.errors import SidecarError
 
@@ -247,7 +248,7 @@ def missing_field(name: str) -> str:
 
 
 def missing_key(key: object) -> str:
-    return f"the map has no key {key!r}"
+    return f"the map has no key {shown(key)}"
 
 
 def wrong_value(name: str, wanted: str, found: str) -> str:
@@ -275,7 +276,7 @@ def out_of_range(index: object, size: int) -> str:
 
 
 def duplicate_key(key: object) -> str:
-    return f"the key {key!r} is given twice"
+    return f"the key {shown(key)} is given twice"
 
 
 def bad_key(kind: str) -> str:
@@ -283,7 +284,7 @@ def bad_key(kind: str) -> str:
 
 
 def bad_conversion(value: object, kind: str) -> str:
-    return f"{value!r} cannot become {kind}"
+    return f"{shown(value)} cannot become {kind}"
 
 
 def over_budget(limit: int) -> str:
