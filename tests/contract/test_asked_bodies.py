@@ -62,3 +62,24 @@ async def test_large_bodies(world: Served) -> None:
     packed = {**json, "Content-Encoding": "gzip"}
     answer = await world.ask("POST", f"{RUN}/resume-plan", ANN, data=b"\x1f\x8b", headers=packed)
     assert (answer.status, answer.body["error"]) == (415, "unsupported_media_type")
+
+
+@pytest.mark.parametrize(
+    ("data", "status", "error"),
+    [
+        (b"{", 400, "invalid_json"),
+        (b"{}", 422, "invalid_body"),
+        (b'{"choice":"burn"}', 404, "stateful_run_not_found"),
+        (b'{"choice":" "}', 404, "stateful_run_not_found"),
+        (b'{"choice":"compensate","dead_letter_id":"gone"}', 404, "stateful_run_not_found"),
+    ],
+)
+async def test_the_body_is_read_before_the_run_and_understood_after(
+    world: Served, data: bytes, status: int, error: str
+) -> None:
+    """A body that is no body of a choice is refused before anything is looked up; what it says, after the run is found."""
+    json = {"Content-Type": "application/json"}
+    answer = await world.ask("POST", f"{RUNS}/gone/resume-plan", ANN, data=data, headers=json)
+    assert (answer.status, answer.body["error"]) == (status, error)
+    asked = await world.ask("POST", f"{RUN}/resume-plan?limit=1", ANN, data=b'{"choice":"compensate"}', headers=json)
+    assert (asked.status, asked.body["error"], asked.body["parameter"]) == (400, "unknown_parameter", "limit")

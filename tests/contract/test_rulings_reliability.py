@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from typing import Any
+from urllib.parse import urlencode
 
 import pytest
 from acme_records import (
@@ -199,3 +200,23 @@ async def test_runs_that_tie(sidecar: Served) -> None:
     await sidecar.take(*(workflow_run(name) for name in reversed(NAMES)))
     rows = (await sidecar.get(RUNS, Who(actor="op", roles="workspace_operator")))["runs"]
     assert [row["run"]["run_id"] for row in rows] == NAMES
+
+
+@pytest.mark.parametrize("limit", [1, 2, 3, 4, 12, 13])
+async def test_a_walk_meets_every_row_once(sidecar: Served, limit: int) -> None:
+    """Following ``next`` gives every row that is left by the bound once, in order, however many share a time."""
+    rows = [dead_letter(f"d-{name}", at=at, created_at_ms=made) for at in (3, 2, 1) for name, made in _NAMED[at]]
+    await sidecar.take(*rows[::-1], *(dead_letter(f"hidden-{at}", at=at, in_scope=scope("legal")) for at in (1, 2, 3)))
+    expected = [f"d-{name}" for at in (3, 2, 1) for name, made in sorted(_NAMED[at]) if made < _BOUND]
+    walked: list[str] = []
+    query = f"limit={limit}&before_created_at_ms={_BOUND}"
+    while query:
+        page = await sidecar.get(f"{RELIABILITY}?{query}", FAY)
+        walked += ids(page["dead_letters"], "dead_letter_id")
+        following = page["pagination"]["next"]["dead_letters"]
+        query = urlencode({"limit": limit, **following}) if following else ""
+    assert walked == expected
+
+
+_BOUND = 50
+_NAMED = {at: [(f"{at}{letter}", 10 * number) for number, letter in enumerate("fbdace")] for at in (1, 2, 3)}
