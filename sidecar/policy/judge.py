@@ -77,7 +77,7 @@ class Verdicts:
         if touched(masks, fields):
             return None
         document = masked_document(row.doc, masks)
-        return row if document is row.doc else Row(row.kind, row.label_id, row.position, document, row.doc)
+        return row if document is row.doc else row._replace(doc=document, unmasked=row.doc)
 
 
 class _Kept(OrderedDict[K, V]):

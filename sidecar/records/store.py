@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 import orjson
 
@@ -20,26 +20,30 @@ class Tenant:
     deployment_id: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Position:
+class Position(NamedTuple):
     """A place in a kind's total order: the order values (descending ones negated), then the key."""
 
     order: tuple[int, ...]
     key: tuple[str, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Row:
+class Row(NamedTuple):
     """One stored record on its way out. ``doc`` is its canonical JSON, masked where a policy masks.
 
-    ``unmasked`` is what is stored, when that differs.
+    ``place`` holds its order values, ``orders`` of them, and its key; ``unmasked`` is what is stored, when it differs.
     """
 
     kind: str
     label_id: int
-    position: Position
     doc: bytes
+    place: tuple[Any, ...]
+    orders: int
     unmasked: bytes | None = None
+
+    @property
+    def position(self) -> Position:
+        """Where it stands in its kind's order."""
+        return Position(self.place[: self.orders], self.place[self.orders :])
 
     @property
     def stored(self) -> bytes:

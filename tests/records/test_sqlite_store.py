@@ -14,7 +14,7 @@ import pytest
 from sidecar.errors import RecordConflict, StoreError, StoreVersionError
 from sidecar.records.kind import Column, Kind, Kinds, Order
 from sidecar.records.sqlite import SqliteStore
-from sidecar.records.sqlite.pages import Strategy
+from sidecar.records.sqlite.walk import Strategy
 from sidecar.records.store import Contains, Edge, Get, Is, Lanes, Position, Prepared, Read, Row, Tenant
 
 A, B = Tenant("org-a", "w"), Tenant("org-b", "w")

@@ -43,6 +43,11 @@ class Path:
         return f"{self.table.name} AS i INDEXED BY {quoted(f'{stem} by {self.column.name}')}"
 
     @property
+    def of_tenant(self) -> str:
+        """All records of the tenant as ``i``, in order, along the tenant's own index."""
+        return f"{self.table.name} AS i INDEXED BY {quoted(f'record_{self.table.kind.name} tenant')}"
+
+    @property
     def joined(self) -> str:
         """The source with the record's own table as ``t``."""
         if self.column is not None and self.column.many:
@@ -152,9 +157,41 @@ def keyed(table: Table) -> str:
 
 def skip_scan(path: Path) -> str:
     """The lanes that exist under some values: one seek a lane, however many records it holds. Binds tenant, values."""
+    return f"{_lanes(path)} SELECT value, label FROM lane WHERE label IS NOT NULL"
+
+
+def lane_heads(path: Path, condition: Clause, last: bool) -> str:
+    """The first record of each lane under some values, with its value. Binds tenant, values, and the condition's."""
+    inside = path.lane("lane.label", "lane.value", "?1")
+    place = ", ".join(f"r.{name}" for name in path.table.order + path.table.key)
+    return (
+        f"{_lanes(path)} SELECT lane.value, r._label, r._doc, {place} FROM lane "
+        f"CROSS JOIN {path.table.name} AS r ON r._row = (SELECT {path.record}._row FROM {path.joined} "
+        f"WHERE {inside}{numbered(condition, 3)} ORDER BY {path.sorted(last)} LIMIT 1) WHERE lane.label IS NOT NULL"
+    )
+
+
+def _lanes(path: Path) -> str:
     least = f"SELECT min(i._label) FROM {path.source} WHERE i._tenant = ?1 AND {path.value} ="
     return (
         f"WITH RECURSIVE lane (value, label) AS (SELECT v.value, ({least} v.value) FROM json_each(?2) AS v "
-        f"UNION ALL SELECT value, ({least} lane.value AND i._label > lane.label) FROM lane WHERE label IS NOT NULL) "
-        f"SELECT value, label FROM lane WHERE label IS NOT NULL"
+        f"UNION ALL SELECT value, ({least} lane.value AND i._label > lane.label) FROM lane WHERE label IS NOT NULL)"
     )
+
+
+def numbered(condition: Clause, first: int) -> str:
+    """The condition with its places to bind numbered, for statements that use a value more than once."""
+    return condition.text.replace("?", "?%d") % tuple(range(first, first + len(condition.values)))
+
+
+def ordinals(path: Path, first: int, last: bool) -> str:
+    """ORDER BY the place, by the numbers of its result columns, for a merge of several walks."""
+    direction = " DESC" if last else ""
+    width = len(path.table.order + path.table.key)
+    return ", ".join(f"{number}{direction}" for number in range(first, first + width))
+
+
+def stored_values(path: Path, values: Sequence[str | int | bool]) -> list[str | int]:
+    """The values as the path's column stores them."""
+    assert path.column is not None
+    return [comparable(path.column, value) for value in values]

@@ -15,8 +15,9 @@ import orjson
 from sidecar.errors import StoreError
 from sidecar.records.kind import Kinds
 from sidecar.records.sqlite import promote
-from sidecar.records.sqlite.pages import Pages, Strategy
+from sidecar.records.sqlite.pages import Pages
 from sidecar.records.sqlite.tables import Table
+from sidecar.records.sqlite.walk import Place, Strategy
 from sidecar.records.sqlite.write import Interned, Writer
 from sidecar.records.store import LoadMark, Outcome, Page, Prepared, Request, Tenant, Visibility
 
@@ -47,7 +48,7 @@ class SqliteSnapshot:
         self.authority_version: int = found[1]
         self.managed = bool(found[2])
         self._tables = store.tables
-        self._pages = Pages(connection, self._tenant_id, store.tables, store.strategy)
+        self._pages = Pages(Place(connection, self._tenant_id, store.strategy), store.tables)
 
     async def labels(self, kind: str, after: int) -> Sequence[tuple[int, bytes]]:
         """The kind's labels with an id above ``after``, ascending, each with its pruned record."""

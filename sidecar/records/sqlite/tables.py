@@ -5,11 +5,13 @@ A kind has one table. ``_tenant`` and ``_label`` are interned ids, ``_k1…`` th
 then the document. A list column is a table of its own that is also its index.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Any
 
 from sidecar.records.kind import Column, Kind
+from sidecar.records.store import Position
 
 STORE_VERSION = 1
 APPLICATION_ID = 0x51DECA12
@@ -84,6 +86,11 @@ class Table:
     def columns(self) -> dict[str, Column]:
         """Every column by its name."""
         return {column.name: column for column in self.kind.columns}
+
+    def position(self, place: Sequence[Any]) -> Position:
+        """A position from the order and key columns in one sequence."""
+        split = len(self.order)
+        return Position(tuple(place[:split]), tuple(place[split:]))
 
     def list_table(self, column: str) -> str:
         """The table of a list column."""
