@@ -1,6 +1,7 @@
 """Reading and compiling policies: what is refused, where and in which words, and what a bundle tells of itself."""
 
 import json
+import re
 from pathlib import Path
 
 import pytest
@@ -168,3 +169,13 @@ def test_the_shipped_bundle() -> None:
     bundle = build([shipped_policies()], load_kinds([shipped_schemas()]), labels_only=True)
     assert bundle.notes == ()
     assert all(bundle.of(kind) is not None for kind in bundle.registry)
+
+
+def test_the_shipped_rules_look_grants_up() -> None:
+    """However many grants a caller holds, a shipped rule looks only at those that the record names."""
+    bundle = build([shipped_policies()], load_kinds([shipped_schemas()]))
+    rules = [rule for rule in bundle.kinds["event"].rules if "caller.grants.exists" in rule.expression.text]
+    assert [rule.name for rule in rules] == ["granted", "delegated"]
+    for rule in rules:
+        assert "among(" in rule.label.source
+        assert re.search(r"\bh\d+\.get\(", rule.label.source) is None
