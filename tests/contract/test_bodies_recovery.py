@@ -110,17 +110,19 @@ async def test_resume_plan_of_little(world: Served) -> None:
     assert await world.get(f"{RUNS}/run-w/resume-plan", ANN) == done
 
 
+CHOSEN = {
+    "choice": " Retry-Dead-Letter ",
+    "reason": "try again",
+    "dead_letter_id": "d-1",
+    "compensation_id": "c-1",
+    "target_effect_id": "t-1",
+    "unknown": 1,
+}
+
+
 async def test_recovery_choice(world: Served) -> None:
-    """A choice changes the rows it names, is told in full to who made it, and leaves one event behind."""
-    body = {
-        "choice": " Retry-Dead-Letter ",
-        "reason": "try again",
-        "dead_letter_id": "d-1",
-        "compensation_id": "c-1",
-        "target_effect_id": "t-1",
-        "unknown": 1,
-    }
-    answer = await world.post(f"{RUNS}/run-a/resume-plan", ANN, body)
+    """A choice changes the rows it names, and is told in full to who made it."""
+    answer = await world.post(f"{RUNS}/run-a/resume-plan", ANN, CHOSEN)
     dead_letter = {
         **DEAD_LETTERS_SERVED[0],
         "status": "retry_requested",
@@ -144,6 +146,11 @@ async def test_recovery_choice(world: Served) -> None:
     stored = await world.get(f"{RUNS}/run-a/reliability", ANN)
     assert stored["dead_letters"][0] == dead_letter
     assert stored["compensations"][0] == compensation
+
+
+async def test_the_event_of_a_choice(world: Served) -> None:
+    """A choice leaves one event behind, which says of the run what the run says of itself."""
+    assert (await world.post(f"{RUNS}/run-a/resume-plan", ANN, CHOSEN)).status == 200
     event = (await world.get(f"{RUNS}/run-a/events?after_seq=2", ANN))["events"][0]
     event_id = event.pop("event_id")
     assert event_id.startswith(f"recovery-choice-run-a-{NOW_MS}-")
