@@ -85,7 +85,7 @@ def _schema_findings(file: SchemaFile, source: Mapping[str, Any]) -> Iterator[Fi
     if faults:
         return
     if source.get("type") != "object":
-        yield file.finding("", 'a record is an object: write "type": "object"')
+        yield file.finding("/type", 'a record is an object: write "type": "object"')
     for pointer, pattern in _patterns(source, ""):
         try:
             jsonschema_rs.validator_for({"pattern": pattern}, pattern_options=jsonschema_rs.RegexOptions())
