@@ -35,7 +35,7 @@ def run(asked: argparse.Namespace, config: Config, terminal: Terminal) -> int:
     found = list(_sources(asked, config, kinds))
     intake = Intake(kinds)
     store = open_store(config, kinds, intake)
-    watcher = _Watcher(terminal, asked.json)
+    watcher = Watcher(terminal, asked.json)
     try:
         with _explained(terminal), watcher.showing(), _rarely_collected():
             loaded = Load(kinds, intake, store, watcher, asked.keep_going, config.limits.record_bytes).run(found)
@@ -88,7 +88,7 @@ def _explained(terminal: Terminal) -> Iterator[None]:
 
 
 @dataclass(slots=True)
-class _Watcher:
+class Watcher:
     """Shows faults as they are found, and on a terminal a bar."""
 
     terminal: Terminal
@@ -105,6 +105,7 @@ class _Watcher:
             self._end()
 
     def refused(self, fault: Refused) -> None:
+        """Tell a fault: programs every one, people the first ones."""
         self.faults += 1
         if self.all_as_json:
             self.terminal.json(
@@ -122,6 +123,7 @@ class _Watcher:
             self.terminal.say(str(fault))
 
     def stage(self, name: str, unit: str, total: int | None) -> None:
+        """Begin a bar, in the place of the last one."""
         self._end()
         if self.terminal.watched:
             self._bar = tqdm(
@@ -129,6 +131,7 @@ class _Watcher:
             )
 
     def advance(self, units: int) -> None:
+        """Move the bar."""
         if self._bar is not None:
             self._bar.update(units)
 
@@ -162,7 +165,7 @@ def _as_json(loaded: Loaded) -> dict[str, Any]:
     }
 
 
-def _summary(loaded: Loaded, watcher: _Watcher, terminal: Terminal) -> None:
+def _summary(loaded: Loaded, watcher: Watcher, terminal: Terminal) -> None:
     if watcher.faults > SHOWN:
         terminal.say(f"… and {watcher.faults - SHOWN} more faults; --json tells all")
     for kind, number in loaded.exposed.items():
@@ -175,7 +178,7 @@ def _summary(loaded: Loaded, watcher: _Watcher, terminal: Terminal) -> None:
     terminal.line(f"{'kind':<{width}}  accepted     stale   refused  dropped properties")
     for kind, row in counts.items():
         accepted, stale, refused, dropped = row.values()
-        terminal.line(f"{kind or '-':<{width}}  {accepted:>8}  {stale:>8}  {refused:>8}  {dropped:>18}")
+        terminal.line(f"{kind:<{width}}  {accepted:>8}  {stale:>8}  {refused:>8}  {dropped:>18}")
     terminal.line(_outcome(loaded))
 
 

@@ -11,6 +11,7 @@ _SHARED_HELP = "Settings may also stand in sidecar.yaml, and in SIDECAR_STORE, S
 _EXIT = "exit codes: 0 fine, 1 something is wrong in a file, 2 something is wrong in the command or the configuration"
 
 
+LATEST_MS = 2**63 - 1
 BEFORE = "before_"
 """How the options are named that stand before the verb."""
 
@@ -113,6 +114,13 @@ def _json(verb: argparse.ArgumentParser) -> None:
     verb.add_argument("--json", action="store_true", help="answer in JSON, for programs")
 
 
+def _instant(text: str) -> int:
+    """An instant as records hold it."""
+    if not text.isascii() or not text.isdigit() or int(text) > LATEST_MS:
+        raise argparse.ArgumentTypeError(f"{text!r} is no instant; write Unix milliseconds, 0 to 2^63-1")
+    return int(text)
+
+
 def _asking(verb: argparse.ArgumentParser) -> None:
     """Who asks, and when."""
     verb.add_argument(
@@ -122,7 +130,7 @@ def _asking(verb: argparse.ArgumentParser) -> None:
         required=True,
         help='who asks, as in a suite: {"tenant": {"org_id", "workspace_id"}, "actor_id", "org_units", "roles"}',
     )
-    verb.add_argument("--at", type=int, metavar="MS", help="the instant, in Unix milliseconds (now)")
+    verb.add_argument("--at", type=_instant, metavar="MS", help="the instant, in Unix milliseconds (now)")
 
 
 def _serve(verbs: Any, shared: argparse.ArgumentParser) -> None:

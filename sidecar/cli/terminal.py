@@ -9,6 +9,7 @@ import orjson
 from sidecar.errors import Finding
 
 RED, GREEN, CYAN, DIM = 31, 32, 36, 2
+LONGEST_LINE = 2_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,8 +40,9 @@ class Terminal:
         self.out.write(orjson.dumps(value).decode() + "\n")
 
     def say(self, text: str) -> None:
-        """A line beside the answer."""
-        self.err.write(harmless(text) + "\n")
+        """One line beside the answer, cut where it is long; what it quotes cannot begin another."""
+        shown = text if len(text) <= LONGEST_LINE else text[:LONGEST_LINE] + "…"
+        self.err.write(harmless(shown).replace("\n", "\\n") + "\n")
 
     def error(self, text: str) -> None:
         """Why there is no answer."""

@@ -18,6 +18,8 @@ from sidecar.records.places import names, token
 from sidecar.records.projection import PROJECTIONS
 from sidecar.records.schema_files import SUFFIX, SchemaFile
 
+_META_SCHEMA = jsonschema.Draft202012Validator.META_SCHEMA
+_accepts_schema = jsonschema_rs.Draft202012Validator(_META_SCHEMA).is_valid
 _NAME = re.compile(r"[a-z][a-z0-9_]{0,62}")
 _COLUMN = re.compile(r"[a-z][a-z0-9_]*(\.[a-z0-9_]+)*")
 _TAKEN = ("limit", "cursor")
@@ -80,7 +82,7 @@ def _schema_findings(file: SchemaFile, source: Mapping[str, Any]) -> Iterator[Fi
     name = file.path.name.removesuffix(SUFFIX)
     if not _NAME.fullmatch(name):
         yield file.finding("", f"{name!r} cannot be a kind's name: lower case, digits and _")
-    faults = list(jsonschema.Draft202012Validator(jsonschema.Draft202012Validator.META_SCHEMA).iter_errors(source))
+    faults = [] if _accepts_schema(source) else list(jsonschema.Draft202012Validator(_META_SCHEMA).iter_errors(source))
     yield from (file.finding(pointer, f"{pointer} {message}") for pointer, message in explained(faults))
     if faults:
         return

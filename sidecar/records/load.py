@@ -19,6 +19,9 @@ BATCH = 1_000
 BATCH_BYTES = 4 * 1024 * 1024
 LONGEST_LINE = 4 * 1024 * 1024
 
+NO_KIND = "-"
+"""Under which records are counted whose kind cannot be told, or is none."""
+
 _TWICE = "comes a second time with other content, and such records never change"
 
 
@@ -33,7 +36,7 @@ class Refused:
     message: str
 
     def __str__(self) -> str:
-        return f"{self.path}:{self.line}: {self.kind or '-'}: {self.pointer or '/'}: {self.message}"
+        return f"{self.path}:{self.line}: {self.kind or NO_KIND}: {self.pointer or '/'}: {self.message}"
 
 
 class Watcher(Protocol):
@@ -172,7 +175,9 @@ class _Reading:
             self._flush(kind)
 
     def _refuse(self, path: str, line: int, rejects: Sequence[Reject]) -> None:
-        self.loaded.refused[rejects[0].kind or ""] += 1
+        named = rejects[0].kind
+        kind = named if named is not None and named in self.load.kinds else NO_KIND
+        self.loaded.refused[kind] += 1
         for reject in rejects:
             self.load.watcher.refused(Refused(path, line, reject.kind, reject.pointer, reject.message))
 

@@ -1,5 +1,6 @@
 """Records and callers for commands, and what a command did."""
 
+import io
 import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -28,6 +29,14 @@ class Ran:
     def rows(self) -> list[Any]:
         """Every line of the output as JSON."""
         return [json.loads(line) for line in self.out.splitlines()]
+
+
+class Screen(io.StringIO):
+    """A stream that is a terminal."""
+
+    def isatty(self) -> bool:
+        """It is."""
+        return True
 
 
 Sidecar = Callable[..., Ran]

@@ -7,20 +7,12 @@ import sys
 from pathlib import Path
 
 import pytest
-from cli_samples import Sidecar, caller, letter, ndjson
+from cli_samples import Screen, Sidecar, caller, letter, ndjson
 
 from sidecar.cli.terminal import RED, Terminal, harmless
 from sidecar.errors import Finding
 
 VERBS = ("serve", "load", "check", "test", "query", "explain")
-
-
-class Screen(io.StringIO):
-    """A stream that is a terminal."""
-
-    def isatty(self) -> bool:
-        """It is."""
-        return True
 
 
 def test_help_names_every_verb_with_examples(sidecar: Sidecar) -> None:

@@ -1,5 +1,6 @@
 """``sidecar load``: the whole input is validated first, then all of it is stored, or nothing."""
 
+import io
 import json
 import os
 import signal
@@ -12,9 +13,11 @@ from typing import Any
 
 import orjson
 import pytest
-from cli_samples import Sidecar, happened, letter, ndjson
+from cli_samples import TENANT, Screen, Sidecar, caller, happened, letter, ndjson
 
-from sidecar.records.load import BATCH
+from sidecar.cli.load import Watcher
+from sidecar.cli.terminal import Terminal
+from sidecar.records.load import BATCH, Refused
 
 BAD_LINES = [
     ("not JSON", b"{", "-: /: "),
@@ -223,6 +226,61 @@ def test_the_runtimes_own_files_are_read(sidecar: Sidecar, tmp_path: Path) -> No
     assert "stateful_events.jsonl:1:10: error: " in torn.err
 
 
+def test_a_finished_run_without_its_scope_is_the_operators(sidecar: Sidecar, tmp_path: Path) -> None:
+    """A run that the runtime kept without its definition lost its scope: operators see it, others when it is assumed."""
+    run = {
+        **{"run_id": "r-1", "automation_id": "a", "trigger_type": "manual", "status": "completed", "checkpoint": {}},
+        **{"created_at_ms": 1, "updated_at_ms": 2},
+    }
+    (tmp_path / "data").mkdir()
+    (tmp_path / "data" / "automation_v2_runs.json").write_bytes(orjson.dumps({"runs": {"r-1": run}}))
+    local = {"org_id": "local", "workspace_id": "local"}
+    caller(tmp_path / "op.json", tenant=local, roles=["workspace_operator"])
+    caller(tmp_path / "ann.json", tenant=local, org_units=[])
+    (tmp_path / "open.yaml").write_text("runtime: {assume_unscoped: true}\n")
+
+    def seen(store: str, who: str) -> int:
+        return len(sidecar("query", "automation_run", "--as", f"{who}.json", "--store", store).rows)
+
+    closed, assumed = "sqlite:///closed.db", "sqlite:///assumed.db"
+    assert sidecar("load", "--from-runtime", ".", "--store", closed).code == 0
+    assert sidecar("load", "--from-runtime", ".", "--store", assumed, "-c", "open.yaml").code == 0
+    assert (seen(closed, "op"), seen(closed, "ann")) == (1, 0)
+    assert (seen(assumed, "op"), seen(assumed, "ann")) == (1, 1)
+
+
+def test_a_run_keeps_its_scope_when_it_ends_without_it(sidecar: Sidecar, tmp_path: Path) -> None:
+    """A finished run loaded without its definition keeps the unit it was stored with, in one load or a later one."""
+    run = {
+        **{"run_id": "r-1", "automation_id": "a", "trigger_type": "manual", "status": "running", "checkpoint": {}},
+        **{"created_at_ms": 1, "updated_at_ms": 2, "tenant_context": TENANT},
+    }
+    scope = {"tenant_context": TENANT, "owning_org_unit_id": "finance"}
+    known = ("automation_run", {**run, "automation_snapshot": {"metadata": {"enterprise_scope": scope}}})
+    ended = ("automation_run", {**run, "status": "completed", "updated_at_ms": 3})
+    last = ("automation_run", {**run, "status": "failed", "updated_at_ms": 4})
+    assert sidecar("load", ndjson(tmp_path / "a", known, ended)).code == 0
+    assert sidecar("load", ndjson(tmp_path / "b", last)).code == 0
+    [stored_run] = stored(tmp_path, "automation_run")
+    assert (stored_run["status"], stored_run["scope"]["owning_org_unit_id"]) == ("failed", "finance")
+
+
+def test_a_terminal_shows_how_far_it_is(tmp_path: Path) -> None:
+    """On a terminal a bar shows the stage; elsewhere, and on a dumb terminal, there is none."""
+    for stream, environ, shown in (
+        (Screen(), {}, True),
+        (io.StringIO(), {}, False),
+        (Screen(), {"TERM": "dumb"}, False),
+    ):
+        watcher = Watcher(Terminal(io.StringIO(), stream, environ), all_as_json=False)
+        with watcher.showing():
+            watcher.stage("reading", "B", 100)
+            watcher.advance(50)
+            watcher.refused(Refused("f", 3, "wait", "/a", "is \x1b[2J\nf:4: wait: /b: forged"))
+        assert ("reading" in stream.getvalue()) is shown
+        assert "f:3: wait: /a: is \\x1b[2J\\nf:4: wait: /b: forged\n" in stream.getvalue()
+
+
 def test_what_is_not_there_is_no_input(sidecar: Sidecar, tmp_path: Path) -> None:
     """A missing file, a folder without records, a missing runtime, a store that cannot be: exit code 2 and why."""
     (tmp_path / "empty").mkdir()
@@ -256,7 +314,7 @@ def test_a_file_named_after_no_kind_is_refused(sidecar: Sidecar, tmp_path: Path)
 
 def test_a_killed_load_goes_on_where_it_was(tmp_path: Path) -> None:
     """A load killed between batches leaves whole batches; the same command then stores the rest, and only the rest."""
-    number = 60 * BATCH
+    number = 30 * BATCH
     file = ndjson(tmp_path / "f", *map(letter, range(number)))
     process = subprocess.Popen([sys.executable, "-m", "sidecar", "load", str(file)], cwd=tmp_path)
     deadline = time.monotonic() + 60
