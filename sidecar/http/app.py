@@ -2,7 +2,6 @@
 
 import asyncio
 import logging
-import sqlite3
 from collections import Counter
 from collections.abc import Awaitable, Callable
 
@@ -65,7 +64,7 @@ def _failure(error: Exception) -> web.Response:
     if isinstance(error, TimeoutError):
         log.warning("a request took too long and was ended")
         return fault(503, "timeout", "the answer took too long")
-    if isinstance(error, StoreError | sqlite3.Error):
+    if isinstance(error, StoreError):
         log.error("the store did not answer", exc_info=error)
         return fault(503, "store_unavailable", "the records cannot be read now")
     log.error("a request failed", exc_info=error)

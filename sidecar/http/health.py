@@ -2,7 +2,6 @@
 
 import asyncio
 import logging
-import sqlite3
 
 from aiohttp import web
 
@@ -47,7 +46,7 @@ async def _answers(store: Store) -> bool:
     try:
         async with asyncio.timeout(STORE_TIMEOUT_S):
             await store.ready()
-    except (StoreError, sqlite3.Error, TimeoutError):
+    except (StoreError, TimeoutError):
         log.warning("the store is not ready", exc_info=True)
         return False
     return True

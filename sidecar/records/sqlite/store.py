@@ -152,13 +152,14 @@ class SqliteStore:
         async with self._readers:
             connection = self._idle.pop() if self._idle else self._connect()
             try:
-                connection.execute("BEGIN")
-                yield SqliteSnapshot(connection, tenant, self, self._budgeted(connection))
+                try:
+                    connection.execute("BEGIN")
+                    yield SqliteSnapshot(connection, tenant, self, self._budgeted(connection))
+                finally:
+                    connection.rollback()
+                    self._idle.append(connection)
             except sqlite3.Error as error:
                 raise StoreError("the store could not be read") from error
-            finally:
-                connection.rollback()
-                self._idle.append(connection)
 
     def _budgeted(self, connection: sqlite3.Connection) -> Run[Any]:
         """Run at once on the event loop; what exceeds the step budget runs again in a thread, in the same snapshot."""
@@ -186,15 +187,15 @@ class SqliteStore:
     async def change(self, tenant: Tenant) -> AsyncIterator[SqliteChange]:
         """One write transaction, durable when the context ends without an error. Raises StoreError."""
         async with self._writing:
-            await self._in_writer(lambda: self._writer.execute("BEGIN IMMEDIATE"))
             try:
-                change = SqliteChange(self._writer, tenant, self, self._in_writer)
-                yield change
-                await self._in_writer(self._writer.commit)
+                await self._in_writer(lambda: self._writer.execute("BEGIN IMMEDIATE"))
+                try:
+                    yield SqliteChange(self._writer, tenant, self, self._in_writer)
+                    await self._in_writer(self._writer.commit)
+                finally:
+                    await self._in_writer(self._abandon)
             except sqlite3.Error as error:
                 raise StoreError("the store could not be written") from error
-            finally:
-                await self._in_writer(self._abandon)
 
     def _abandon(self) -> None:
         """Undo what was not committed; a no-op after a commit."""
