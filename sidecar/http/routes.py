@@ -9,10 +9,11 @@ from sidecar.http import query as forms
 from sidecar.http.answer import respond
 from sidecar.http.body import json_body
 from sidecar.http.cursor import Bond, Sealer
-from sidecar.http.service import CATALOGUE_KINDS, SERVICE, changing, reading
+from sidecar.http.service import SERVICE, changing, reading
 from sidecar.readmodels import choices, recovery, reliability, runs, timeline
 from sidecar.readmodels import observability as observed
 from sidecar.readmodels import records as any_kind
+from sidecar.readmodels.catalogue import CATALOGUE_KINDS
 from sidecar.readmodels.run import RUN_KINDS
 from sidecar.records.store import Position
 

@@ -15,13 +15,12 @@ from sidecar.identity.callers import Callers
 from sidecar.policy.bundle import Bundle
 from sidecar.policy.current import Bundles
 from sidecar.policy.judge import Judge, Verdicts
-from sidecar.readmodels.catalogue import SeenCatalogue, seen_catalogue
+from sidecar.readmodels.catalogue import CATALOGUE_KINDS, SeenCatalogue, seen_catalogue
 from sidecar.readmodels.plan import Plan, T, carried_out
 from sidecar.records.ingest import Intake
 from sidecar.records.kind import Kinds
 from sidecar.records.store import Change, Snapshot, Store, Tenant
 
-CATALOGUE_KINDS = ("org_unit", "org_unit_access_grant", "source_binding")
 MOST_CATALOGUES = 1_000
 
 

@@ -11,6 +11,7 @@ from sidecar.identity.caller import Caller, Identity
 from sidecar.records.store import Snapshot, Tenant
 
 CATALOGUE_KINDS = ("org_unit", "org_unit_membership", "org_unit_access_grant")
+"""Units, memberships and grants: what authority is computed from."""
 MOST_CATALOGUES = 256
 MOST_CALLERS = 10_000
 

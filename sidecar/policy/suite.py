@@ -11,6 +11,7 @@ import orjson
 from sidecar.errors import Finding, PolicyError, Reject
 from sidecar.identity.authority import Catalogue, authority_of
 from sidecar.identity.caller import Caller, Identity
+from sidecar.identity.callers import CATALOGUE_KINDS
 from sidecar.policy.bundle import BUNDLE_SUITE, Bundle
 from sidecar.policy.explain import Answer, Explainer, RuleAnswer, own_policies
 from sidecar.policy.load import SuiteDocument, load_suite
@@ -25,9 +26,6 @@ from sidecar.validated import node_at
 
 if TYPE_CHECKING:
     from sidecar.policy.witness import Witness
-
-CATALOGUE_KINDS = ("org_unit", "org_unit_membership", "org_unit_access_grant")
-"""Units, memberships and grants: a suite's callers have their authority from these of its records."""
 
 
 def run(bundle: Bundle, *, pattern: str | None = None, witness: bool = True) -> Results:
