@@ -3,6 +3,7 @@
 import ipaddress
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 from sidecar.errors import Unauthenticated
 from sidecar.identity.caller import Identity
@@ -34,13 +35,18 @@ class Peers:
         """Whether a peer may state identities. None is a Unix socket."""
         if address is None:
             return True
-        try:
-            peer = ipaddress.ip_address(address.partition("%")[0])
-        except ValueError:
-            return False
-        if isinstance(peer, ipaddress.IPv6Address) and peer.ipv4_mapped is not None:
-            peer = peer.ipv4_mapped
-        return any(peer in network for network in self.networks if network.version == peer.version)
+        peer = _address(address)
+        return peer is not None and any(peer in network for network in self.networks if network.version == peer.version)
+
+
+@lru_cache(1_000)
+def _address(text: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
+    """The address of a peer, one inside IPv6 as what it is; None for what is no address."""
+    try:
+        address = ipaddress.ip_address(text.partition("%")[0])
+    except ValueError:
+        return None
+    return address.ipv4_mapped or address if isinstance(address, ipaddress.IPv6Address) else address
 
 
 def from_headers(headers: Iterable[tuple[str, str]], *, trusted: bool, claim_required: bool = False) -> Identity:

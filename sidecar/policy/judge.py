@@ -2,7 +2,7 @@
 
 from collections import OrderedDict
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TypeVar
 
 import orjson
@@ -40,18 +40,19 @@ class Verdicts:
         standing = self.standings.get(kind)
         if standing is None:
             return _NOTHING
+        lanes = Lanes(standing.lanes.visible, standing.lanes.depends) if self.verify else standing.lanes
         if not fields or not standing.masked:
-            return standing.lanes
-        visible = standing.lanes.visible
+            return lanes
+        visible = lanes.visible
         masked = [label for label, masks in standing.masked.items() if label in visible and touched(masks, fields)]
-        return Lanes(visible.difference(masked), standing.lanes.depends) if masked else standing.lanes
+        return Lanes(visible.difference(masked), lanes.depends, lanes.clean) if masked else lanes
 
     def show(self, row: Row, fields: Sequence[str] = ()) -> Row | None:
         """The row as this caller sees it; None when it is hidden or a filtered field is masked in it."""
         standing = self.standings.get(row.kind)
         if standing is None:
             return None
-        if row.label_id in standing.clean and not self.verify:
+        if row.label_id in standing.lanes.clean and not self.verify:
             return row
         return self._judged(standing, row, fields)
 
@@ -74,10 +75,18 @@ class Verdicts:
             masks, _ = authority.whole.masked(view, authority.tenant, self.now_ms)
         if not masks:
             return row
-        if touched(masks, fields):
+        if fields and touched(masks, fields):
             return None
         document = masked_document(row.doc, masks)
         return row if document is row.doc else row._replace(doc=document, unmasked=row.doc)
+
+
+@dataclass(slots=True)
+class _Shelf:
+    """The labels of one kind of one tenant: all that there are up to the id ``newest``."""
+
+    labels: Labels = field(default_factory=list)
+    newest: int = 0
 
 
 class _Kept(OrderedDict[K, V]):
@@ -117,7 +126,7 @@ class Judge:
     def __init__(self, *, verify: bool = False, most_labels: int = MOST_LABELS) -> None:
         self._verify = verify
         self._standings: _Kept[Key, Standing] = _Kept(most_labels)
-        self._shelves: _Kept[tuple[Tenant, str], Labels] = _Kept(most_labels)
+        self._shelves: _Kept[tuple[Tenant, str], _Shelf] = _Kept(most_labels)
 
     async def judge(
         self, bundle: Bundle, caller: Caller, snap: Snapshot, kinds: Sequence[str], now_ms: int
@@ -136,24 +145,36 @@ class Judge:
 
     async def _current(self, key: Key, known: Standing, snap: Snapshot) -> Standing:
         """The standing with every label that the snapshot has."""
-        shelf = self._shelves.find((snap.tenant, key[4])) or []
-        seen = shelf[-1][0] if shelf else 0
-        fresh = [(label, orjson.loads(body)) for label, body in await snap.labels(key[4], seen)]
-        if not fresh and known.last == seen:
-            return known
+        shelf = self._shelves.find((snap.tenant, key[4])) or _Shelf()
+        seen = _last(shelf.labels)
+        fresh: Labels = []
+        if shelf.newest < snap.newest_label:
+            fresh = [(label, orjson.loads(body)) for label, body in await snap.labels(key[4], seen)]
         if hasattr(snap, "put"):  # a change may yet be undone and its label ids given to others: nothing of it is kept
-            return known.grown([*shelf, *fresh])
-        if fresh:
-            shelf = self._shelves.find((snap.tenant, key[4])) or []  # another request may have been here meanwhile
-            seen = shelf[-1][0] if shelf else 0
-            shelf += [entry for entry in fresh if entry[0] > seen]
-            self._shelves.keep((snap.tenant, key[4]), shelf, len(shelf) * RECORD_WEIGHT)
-        grown = known.grown(shelf)
+            return known.grown([*shelf.labels, *fresh]) if fresh or known.last != seen else known
+        if shelf.newest < snap.newest_label:
+            shelf = self._stocked((snap.tenant, key[4]), fresh, snap.newest_label)
+        if known.last == _last(shelf.labels):
+            return known
+        grown = known.grown(shelf.labels)
         self._standings.keep(key, grown, _weight(grown))
         return grown
+
+    def _stocked(self, key: tuple[Tenant, str], fresh: Labels, newest: int) -> _Shelf:
+        """The shelf with fresh labels; another request may have been here meanwhile."""
+        shelf = self._shelves.find(key) or _Shelf()
+        seen = _last(shelf.labels)
+        shelf.labels += [entry for entry in fresh if entry[0] > seen]
+        shelf.newest = max(shelf.newest, newest)
+        self._shelves.keep(key, shelf, len(shelf.labels) * RECORD_WEIGHT + 1)
+        return shelf
 
 
 def _weight(standing: Standing) -> int:
     """A caller weighs something even where it sees nothing, or a crowd of such callers would never be let go."""
     labels = len(standing.lanes.visible) + len(standing.lanes.depends)
     return CALLER_WEIGHT + GRANT_WEIGHT * len(standing.authority.caller.grants) + labels
+
+
+def _last(labels: Labels) -> int:
+    return labels[-1][0] if labels else 0

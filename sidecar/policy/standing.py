@@ -148,11 +148,6 @@ class Standing:
     labels: Labels = field(default_factory=list)
 
     @cached_property
-    def clean(self) -> frozenset[int]:
-        """The labels whose records are shown as they are stored."""
-        return self.lanes.visible.difference(self.masked) if self.masked else self.lanes.visible
-
-    @cached_property
     def shown(self) -> Mapping[int, Record]:
         """The pruned records of the labels that are visible or may be, masked where records may be masked."""
         seen = self.lanes.visible | self.lanes.depends
@@ -176,7 +171,8 @@ class Standing:
             (visible if verdict == "visible" and certain else depends).add(last)
             if masks:
                 masked[last] = masks
-        lanes = Lanes(self.lanes.visible | visible, self.lanes.depends | depends)
+        seen = self.lanes.visible | visible
+        lanes = Lanes(seen, self.lanes.depends | depends, seen.difference(masked))
         return Standing(self.authority, last, lanes, masked, labels)
 
 

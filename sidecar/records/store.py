@@ -149,10 +149,14 @@ Request = Get | Read | Edge
 
 @dataclass(frozen=True, slots=True)
 class Lanes:
-    """The labels of one kind that a caller may see at once, and those whose records are judged one by one."""
+    """The labels of one kind that a caller may see at once, and those whose records are judged one by one.
+
+    Records of the ``clean`` ones, which are among the visible, are shown as they are stored.
+    """
 
     visible: frozenset[int]
     depends: frozenset[int]
+    clean: frozenset[int] = frozenset()
 
 
 class Visibility(Protocol):
@@ -213,6 +217,8 @@ class Snapshot(Protocol):
     authority_version: int
     managed: bool
     """Whether the tenant has ever had a membership record."""
+    newest_label: int
+    """The greatest label id of any tenant. Whoever knows all labels up to it has none to ask for."""
 
     async def labels(self, kind: str, after: int) -> Sequence[tuple[int, bytes]]:
         """The kind's labels with an id above ``after``, ascending, each with its pruned record."""

@@ -42,10 +42,12 @@ class Pages:
     def _read(self, request: Read, visible: Visibility) -> Page:
         table = self._tables[request.kind]
         fields = _fields(table, request.where)
-        labels = _labels(visible.lanes(request.kind, fields), request.within)
+        lanes = visible.lanes(request.kind, fields)
+        labels, clean, orders = _labels(lanes, request.within), lanes.clean, len(table.order)
         shown: list[Row] = []
         for raw in records(self._at, table, request, labels) if labels else ():
-            row = visible.show(_row(table, raw), fields)
+            stored = Row(request.kind, raw[0], raw[1], raw[2:], orders)
+            row = stored if raw[0] in clean else visible.show(stored, fields)
             if row is not None:
                 if len(shown) == request.limit:
                     return _page(shown, request, more=True)

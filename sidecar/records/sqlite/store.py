@@ -40,13 +40,14 @@ class SqliteSnapshot:
         self._connection = connection
         self._run = run
         found = connection.execute(
-            "SELECT tenant_id, authority_version, managed FROM tenant "
+            "SELECT tenant_id, authority_version, managed, (SELECT max(label_id) FROM label) FROM tenant "
             "WHERE org_id = ? AND workspace_id = ? AND deployment_id = ?",
             (tenant.org_id, tenant.workspace_id, tenant.deployment_id),
-        ).fetchone() or (0, 0, 0)
+        ).fetchone() or (0, 0, 0, 0)
         self._tenant_id: int = found[0]
         self.authority_version: int = found[1]
         self.managed = bool(found[2])
+        self.newest_label: int = found[3] or 0
         self._tables = store.tables
         self._pages = Pages(Place(connection, self._tenant_id, store.strategy), store.tables)
 
@@ -165,9 +166,8 @@ class SqliteStore:
         """Run at once on the event loop; what exceeds the step budget runs again in a thread, in the same snapshot."""
 
         async def run(work: Callable[[], T]) -> T:
-            ticks = count(
-                1
-            )  # SQLite counts a cached statement's steps over all its runs: the handler counts for itself
+            # SQLite counts a cached statement's steps over all its runs: the handler counts for itself.
+            ticks = count(1)
             connection.set_progress_handler(lambda: next(ticks) * TICK > STEP_BUDGET, TICK)
             try:
                 return work()
