@@ -1,0 +1,44 @@
+"""A file that another process holds is a store that does not answer: the product's own error, whoever meets it."""
+
+import sqlite3
+from pathlib import Path
+
+import pytest
+from serving import Who, kinds, served
+
+from sidecar.errors import StoreError
+from sidecar.records.ingest import Intake
+from sidecar.records.sqlite import SqliteStore
+from sidecar.records.store import Tenant
+
+
+async def test_a_locked_file_is_a_store_error(tmp_path: Path) -> None:
+    """Beginning a change, not only making it, fails as a store does; afterwards changes are made as before."""
+    store = SqliteStore(tmp_path / "sidecar.db", kinds(), Intake(kinds()).accept)
+    store._writer.execute("PRAGMA busy_timeout = 20")
+    with_lock = sqlite3.connect(tmp_path / "sidecar.db", isolation_level=None)
+    with_lock.execute("BEGIN IMMEDIATE")
+    for _ in range(2):
+        with pytest.raises(StoreError):
+            async with store.change(Tenant("acme", "main")):
+                pytest.fail("the change began")
+        with pytest.raises(StoreError):
+            await store.put([])
+    with_lock.close()
+    async with store.change(Tenant("acme", "main")):
+        pass
+    await store.close()
+
+
+async def test_a_locked_file_is_503_and_reading_goes_on(tmp_path: Path) -> None:
+    """A recovery choice that cannot be written is answered with store_unavailable; reads do not wait for the lock."""
+    async with served(tmp_path) as sidecar:
+        sidecar.service.store._writer.execute("PRAGMA busy_timeout = 20")  # type: ignore[attr-defined]
+        with_lock = sqlite3.connect(tmp_path / "sidecar.db", isolation_level=None)
+        with_lock.execute("BEGIN IMMEDIATE")
+        path = "/stateful-runtime/runs/r/resume-plan"
+        answer = await sidecar.post(path, Who(), {"choice": "abandon_with_audit"})
+        assert (answer.status, answer.body["error"]) == (503, "store_unavailable")
+        assert (await sidecar.ask("GET", "/v1/records/wait", Who())).status == 200
+        with_lock.close()
+        assert (await sidecar.post(path, Who(), {"choice": "abandon_with_audit"})).status == 404
