@@ -22,6 +22,7 @@ _WORDS = {
     "array": "a list",
     "object": "a mapping",
     "integer": "an integer",
+    "number": "a number",
     "boolean": "true or false",
 }
 

@@ -131,6 +131,15 @@ def test_a_bad_value_is_told_at_its_pointer(
     assert stored(tmp_path, "dead_letter") == []
 
 
+def test_a_fault_at_the_end_keeps_all_out(sidecar: Sidecar, tmp_path: Path) -> None:
+    """The last line of several batches decides too: when it is bad, none of the batches before it is stored."""
+    file = ndjson(tmp_path / "f", *map(letter, range(2 * BATCH)), letter(1, status="x"))
+    ran = sidecar("load", file, "--json")
+    assert (ran.code, ran.json["stored"], ran.json["kinds"]["dead_letter"]["accepted"]) == (1, False, 2 * BATCH)
+    assert ran.rows[0]["line"] == 2 * BATCH + 1
+    assert stored(tmp_path, "dead_letter") == []
+
+
 def test_a_line_that_is_too_long_is_not_held(sidecar: Sidecar, tmp_path: Path) -> None:
     """A line longer than the limit is refused, and the next one is read from its beginning."""
     (tmp_path / "sidecar.yaml").write_text("limits: {record_bytes: 2000}\n")
@@ -314,7 +323,7 @@ def test_a_file_named_after_no_kind_is_refused(sidecar: Sidecar, tmp_path: Path)
 
 def test_a_killed_load_goes_on_where_it_was(tmp_path: Path) -> None:
     """A load killed between batches leaves whole batches; the same command then stores the rest, and only the rest."""
-    number = 30 * BATCH
+    number = 30 * BATCH + 7
     file = ndjson(tmp_path / "f", *map(letter, range(number)))
     process = subprocess.Popen([sys.executable, "-m", "sidecar", "load", str(file)], cwd=tmp_path)
     deadline = time.monotonic() + 60
