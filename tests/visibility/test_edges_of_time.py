@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 from asking import each, walked
-from scoped_world import SCOPED_KINDS, Named, grant, key_of, membership, opened, owned, scoped, unit
+from scoped_records import SCOPED_KINDS, Named, grant, key_of, membership, opened, owned, scoped, unit
 from serving import NOW_MS, Served, Who, served
 
 END = NOW_MS + 60_000

@@ -7,7 +7,8 @@ import orjson
 import pytest
 import pytest_asyncio
 from asking import ABSENT, each, path, plain, walked
-from scoped_world import BINDINGS, GRANTS, MEMBERSHIPS, RECORDS, SCOPED_KINDS, UNITS, VARIANTS, key_of
+from scoped_records import SCOPED_KINDS, key_of
+from scoped_world import BINDINGS, GRANTS, MEMBERSHIPS, RECORDS, UNITS, VARIANTS
 from serving import Served, Who, served
 from whom import ALL, CALLERS, ELSEWHERE, Sees
 

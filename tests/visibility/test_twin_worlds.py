@@ -9,16 +9,9 @@ import orjson
 import pytest
 import serving
 from asking import plain
-from scoped_world import (
-    ACTORS,
-    BINDINGS,
-    GRANTS,
-    MEMBERSHIPS,
-    OTHER_TENANTS,
+from scoped_records import (
     SCOPED_KINDS,
     TENANT,
-    UNITS,
-    VARIANTS,
     Named,
     Record,
     audit_event,
@@ -31,6 +24,7 @@ from scoped_world import (
     scoped,
     unit,
 )
+from scoped_world import ACTORS, BINDINGS, GRANTS, MEMBERSHIPS, OTHER_TENANTS, UNITS, VARIANTS
 from serving import NOW_MS, Answer, Served, Who, served
 from whom import CALLERS, Names
 
