@@ -151,7 +151,7 @@ class Emitter:
             return self.unit.constant(self.type_of(node))
         found = self.frame.find(key)
         assert found is not None, key
-        return found
+        return f"settled({found})" if self.careful and name is not None else found
 
     def _owner(self, node: Select) -> str:
         """What a field is read from: a part of a known path is read as it is, whatever a label knows of the rest."""
@@ -284,6 +284,8 @@ class Emitter:
     def _bind(self, node: Bind) -> str:
         name = self.unit.fresh("careful" if self.careful else "fast")
         value = self.emit(node.value)
+        if self.careful:  # a value that fails does so only where the name is used
+            value = f"settle(lambda: {value})"
         local = self.unit.fresh("v")
         frame = Frame(self.unit, self.frame, [local])
         inner = self.inside({node.name: local}, frame)
