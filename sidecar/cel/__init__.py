@@ -6,7 +6,7 @@ A rule goes through it once: ``parse`` → ``check`` → ``compile_rule`` → ``
 from sidecar.cel.ast import Expr, UInt
 from sidecar.cel.check import Env, check
 from sidecar.cel.checked import Checked, Path, describe_label_gap
-from sidecar.cel.compile import Compiled, Predicate, compile_program, compile_rule
+from sidecar.cel.compile import Compiled, Predicate, compile_program, compile_quick, compile_rule
 from sidecar.cel.errors import (
     CelCheckErrors,
     CelError,
@@ -16,8 +16,10 @@ from sidecar.cel.errors import (
     Span,
     Unknown,
 )
+from sidecar.cel.law import law
 from sidecar.cel.limits import LIMITS, Limits
 from sidecar.cel.parse import parse
+from sidecar.cel.trace import Part, Tracer, Turn
 from sidecar.cel.types import (
     BOOL,
     BYTES,
@@ -65,16 +67,21 @@ __all__ = [
     "MapType",
     "Nullable",
     "ObjectType",
+    "Part",
     "Path",
     "Predicate",
     "Span",
+    "Tracer",
+    "Turn",
     "Type",
     "UInt",
     "Unknown",
     "check",
     "compile_program",
+    "compile_quick",
     "compile_rule",
     "describe_label_gap",
+    "law",
     "parse",
     "type_from_schema",
 ]

@@ -182,6 +182,14 @@ def with_lists(grant: Record) -> dict[str, Any]:
     return {**{name: [] for name in _GRANT_LISTS}, **grant}
 
 
+def concerning(identity: Identity, catalogue: Catalogue) -> tuple[Record, ...]:
+    """The actor's memberships, and the grants that are or might come to be addressed to it, denying ones included."""
+    own = [record for record in catalogue.memberships if _is_actor(record["member"], identity.actor_id)]
+    joined = [record["unit"]["id"] for record in own if record["unit"]["kind"] == UNIT_KIND]
+    nodes, _ = catalogue.held((*(identity.org_units or ()), *joined))
+    return (*own, *(grant for grant in catalogue.grants if _addressed(catalogue, grant, nodes, identity.actor_id)))
+
+
 def _is_actor(principal: Record, actor_id: str | None) -> bool:
     return actor_id is not None and principal["kind"] == PERSON_KIND and principal["id"] == actor_id
 

@@ -1,6 +1,7 @@
 """Identities become callers, computed from the tenant's catalogue and kept while nothing they rest on changes."""
 
 from collections import OrderedDict
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -8,6 +9,7 @@ import orjson
 
 from sidecar.identity.authority import Authority, Catalogue, authority_of
 from sidecar.identity.caller import Caller, Identity
+from sidecar.identity.course import Moment, course
 from sidecar.records.store import Snapshot, Tenant
 
 CATALOGUE_KINDS = ("org_unit", "org_unit_membership", "org_unit_access_grant")
@@ -59,6 +61,19 @@ class Callers:
             if not hasattr(snap, "put"):  # a change may yet be undone, and its version be given to another one
                 _keep(self._callers, key, kept, MOST_CALLERS)
         return kept.authority
+
+    async def course(self, identity: Identity, snap: Snapshot, now_ms: int) -> Iterator[Moment]:
+        """The caller that an identity is now, and what becomes of it. Raises StoreError, ValueError like ``caller``."""
+        if snap.tenant != identity.tenant:
+            raise ValueError("an identity has its authority from its own tenant only")
+        catalogue = await self._catalogue(snap)
+        return course(
+            identity,
+            catalogue,
+            now_ms,
+            managed=snap.managed,
+            operator_without_units=self._operator_without_units,
+        )
 
     async def _catalogue(self, snap: Snapshot) -> Catalogue:
         key = (snap.tenant, snap.authority_version)
