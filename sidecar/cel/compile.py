@@ -43,6 +43,28 @@ def compile_rule(
     return compile_program(checked, BOUND, PARAMETERS, known=known, limits=limits)
 
 
+def compile_quick(checked: Checked, *, known: Mapping[str, Sequence[str]] | None = None) -> Compiled:
+    """Write only the form of a condition that is quick: whatever it answers is the value.
+
+    Where a value is missing, unknown, of another type or a list is long, it gives up with an EvaluationError.
+    """
+    unit = Unit()
+    plan = Plan(frozenset(BOUND), known)
+    inside = {name: f"a{position}" for position, name in enumerate(PARAMETERS)}
+    unit.lines.append(f"meter = Meter({unit.constant(LIMITS.steps)})")
+    hoist = Emitter(unit, plan, checked, careful=True, hoist=None, frame=_frame(unit, {BOUND[0]: "b0"}))
+    code = Emitter(unit, plan, checked, careful=False, hoist=hoist, frame=_frame(unit, inside)).condition(checked.expr)
+    unit.lines += [
+        f"if failed({', '.join(unit.slots.values())}): return give_up",
+        f"def quick({', '.join(inside.values())}):",
+        "    try:",
+        f"        return {code}",
+        "    except FAULTS: give_up()",
+        "return quick",
+    ]
+    return Compiled(*unit.build("b0"))
+
+
 def compile_program(
     checked: Checked,
     bound: Sequence[str],

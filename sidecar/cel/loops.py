@@ -62,7 +62,7 @@ class Join:
         assert emitter.hoist is not None
         writer = emitter.hoist.within(emitter.checked)
         target = writer.written(self.node.target)
-        local = f"key_of_{self.node.id}"
+        local = "held"
         inner = writer.inside({self.node.variables[0]: local})
         key = inner.written(self.key)
         many = self.form == "value in keys"

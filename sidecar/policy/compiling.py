@@ -20,7 +20,7 @@ from sidecar.cel import (
 )
 from sidecar.errors import Finding
 from sidecar.policy.load import Expression, MaskDocument, PolicyDocument, RuleDocument
-from sidecar.policy.rules import Mask, Policy, Rule
+from sidecar.policy.rules import Mask, Policy, Rule, judged_as_stored
 from sidecar.records.canonical import nullable_branch
 from sidecar.records.kind import Kind
 from sidecar.validated import nearest
@@ -49,14 +49,7 @@ class Typing:
         record = type_from_schema(kind.schema, "record")
         tenant = type_from_schema(TENANT_SCHEMA, "tenant")
         variables = {"record": record, "tenant": tenant, "caller": caller, "now_ms": INT}
-        return cls(kind, variables, {"record": tuple(_judged_as_stored(kind))})
-
-
-def _judged_as_stored(kind: Kind) -> Iterator[str]:
-    """The label's properties that rules see as the label holds them: a label brings no text inside them to a form."""
-    for pointer in kind.label:
-        if not any(inner.startswith(pointer + "/") for inner in kind.canonical):
-            yield pointer
+        return cls(kind, variables, judged_as_stored(kind))
 
 
 @dataclass

@@ -1,11 +1,11 @@
 """Compiled policies: the values that judging works on."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, Literal
 
-from sidecar.cel import Checked, Compiled
+from sidecar.cel import Checked, Compiled, compile_quick, law
 from sidecar.policy.load import Expression
 from sidecar.records.kind import Kind
 from sidecar.records.store import Tenant
@@ -72,6 +72,11 @@ class Policy:
     masks: tuple[Mask, ...]
 
     @property
+    def settled(self) -> bool:
+        """Whether the caller alone decides it."""
+        return all(rule.settled for rule in (*self.allows, *self.denies))
+
+    @property
     def rules(self) -> Iterator[Rule]:
         """Every condition, masks included."""
         yield from self.allows
@@ -96,6 +101,30 @@ class KindPolicies:
     def covered(self) -> bool:
         """Whether a policy other than the wall speaks of the kind; without one nothing of it is visible."""
         return any(policy.name != WALL for policy in self.policies)
+
+    @cached_property
+    def label(self) -> Compiled:
+        """All policies that records can matter to as one condition on labels; written when first needed."""
+        return compile_quick(self._law, known=judged_as_stored(self.kind))
+
+    @cached_property
+    def whole(self) -> Compiled:
+        """The same on whole records."""
+        return compile_quick(self._law)
+
+    @property
+    def _law(self) -> Checked:
+        open_ = (policy for policy in self.policies if not policy.settled)
+        return law(
+            [([rule.checked for rule in policy.allows], [rule.checked for rule in policy.denies]) for policy in open_]
+        )
+
+
+def judged_as_stored(kind: Kind) -> Mapping[str, Sequence[str]]:
+    """The label's properties that rules see as the label holds them: a label brings no text inside them to a form."""
+    inner = tuple(kind.canonical)
+    known = (pointer for pointer in kind.label if not any(name.startswith(pointer + "/") for name in inner))
+    return {"record": tuple(known)}
 
 
 def tenant_document(tenant: Tenant) -> dict[str, Any]:

@@ -30,17 +30,39 @@ class _Bound:
     denies: tuple[Predicate, ...]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class _Conditions:
-    """All that decides for one caller: the policies, and the masks with what lifts them."""
+    """All that decides for one caller about labels, or about whole records; bound when first needed."""
 
-    policies: tuple[_Bound, ...]
-    masks: tuple[tuple[Mask, Predicate], ...]
+    policies: KindPolicies
+    document: Record
+    tenant: Record
+    form: Literal["label", "whole"]
+
+    @cached_property
+    def law(self) -> Predicate:
+        """Whether a record is visible, for records that leave no rule without a value; it gives up on others."""
+        for policy in self.policies.policies:
+            if policy.settled and _admits(self._policy(policy), {}, self.tenant, 0) == "hidden":
+                return _nothing
+        policies = self.policies
+        return (policies.label if self.form == "label" else policies.whole).bind(self.document)
+
+    @cached_property
+    def masks(self) -> tuple[tuple[Mask, Predicate], ...]:
+        """The masks, with what lifts them."""
+        return tuple((mask, self._bind(mask.rule)) for policy in self.policies.policies for mask in policy.masks)
 
     def verdict(self, record: Record, tenant: Record, now_ms: int) -> Verdict:
         """Visible only when every policy has an allow that is true and no deny that is not definitely false."""
+        try:
+            return "visible" if self.law(record, tenant, now_ms) else "hidden"
+        except EvaluationError:
+            return self._by_policy(record, tenant, now_ms)
+
+    def _by_policy(self, record: Record, tenant: Record, now_ms: int) -> Verdict:
         verdict: Verdict = "visible"
-        for policy in self.policies:
+        for policy in self._bound:
             found = _admits(policy, record, tenant, now_ms)
             if found == "hidden":
                 return "hidden"
@@ -62,6 +84,37 @@ class _Conditions:
                 pass
             masks.add(mask)
         return frozenset(masks) if masks else NO_MASKS, certain
+
+    @cached_property
+    def _bound(self) -> tuple[_Bound, ...]:
+        bound = map(self._policy, self.policies.policies)
+        return tuple(policy for policy in bound if policy.denies or not policy.always)
+
+    def _bind(self, rule: Rule) -> Predicate:
+        return (rule.label if self.form == "label" else rule.whole).bind(self.document)
+
+    def _policy(self, policy: Policy) -> _Bound:
+        """The policy with what needs no record decided now: a deny that is false, an allow that is not, are dropped."""
+        allows = [(rule, bound := self._bind(rule), self._settled(rule, bound)) for rule in policy.allows]
+        denies = [(rule, bound := self._bind(rule), self._settled(rule, bound)) for rule in policy.denies]
+        return _Bound(
+            always=any(settled is True for _, _, settled in allows),
+            allows=tuple(bound for rule, bound, _ in allows if not rule.settled),
+            denies=tuple(bound for rule, bound, settled in denies if not (rule.settled and settled is False)),
+        )
+
+    def _settled(self, rule: Rule, bound: Predicate) -> object:
+        """The value of a rule that reads neither record nor clock; None for others and for an error."""
+        if not rule.settled:
+            return None
+        try:
+            return bound({}, self.tenant, 0)
+        except (EvaluationError, Unknown):
+            return None
+
+
+def _nothing(*_: object) -> bool:
+    return False
 
 
 def _admits(policy: _Bound, record: Record, tenant: Record, now_ms: int) -> Verdict:
@@ -103,38 +156,12 @@ class Authority:
     @cached_property
     def label(self) -> _Conditions:
         """What decides about labels."""
-        return self._bound(label=True)
+        return _Conditions(self.policies, self.caller.document, self.tenant, "label")
 
     @cached_property
     def whole(self) -> _Conditions:
         """What decides about whole records."""
-        return self._bound(label=False)
-
-    def _bound(self, *, label: bool) -> _Conditions:
-        document = self.caller.document
-        bind = {rule: (rule.label if label else rule.whole).bind(document) for rule in self.policies.rules}
-        bound = tuple(self._policy(policy, bind) for policy in self.policies.policies)
-        masks = tuple((mask, bind[mask.rule]) for policy in self.policies.policies for mask in policy.masks)
-        return _Conditions(tuple(policy for policy in bound if policy.denies or not policy.always), masks)
-
-    def _policy(self, policy: Policy, bind: Mapping[Rule, Predicate]) -> _Bound:
-        """The policy with what needs no record decided now: a deny that is false, an allow that is not, are dropped."""
-        allows = [(rule, bind[rule], self._settled(rule, bind[rule])) for rule in policy.allows]
-        denies = [(rule, bind[rule], self._settled(rule, bind[rule])) for rule in policy.denies]
-        return _Bound(
-            always=any(settled is True for _, _, settled in allows),
-            allows=tuple(bound for rule, bound, _ in allows if not rule.settled),
-            denies=tuple(bound for rule, bound, settled in denies if not (rule.settled and settled is False)),
-        )
-
-    def _settled(self, rule: Rule, bound: Predicate) -> object:
-        """The value of a rule that reads neither record nor clock; None for others and for an error."""
-        if not rule.settled:
-            return None
-        try:
-            return bound({}, self.tenant, 0)
-        except (EvaluationError, Unknown):
-            return None
+        return _Conditions(self.policies, self.caller.document, self.tenant, "whole")
 
 
 @dataclass(frozen=True)

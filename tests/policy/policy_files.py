@@ -109,8 +109,10 @@ def broken(folder: Path, condition: str, by_label: str) -> Bundle:
     """A bundle with a defect that no policy can have: its one rule over notes says otherwise of a label."""
     bundle = bundle_of(folder, p=policy("p", f"allow x: {condition}"), q=policy("q", f"allow x: {by_label}"))
     right, wrong = bundle.kinds["note"].policies
-    rule = replace(right.allows[0], label=wrong.allows[0].label)
-    policies = KindPolicies(bundle.kinds["note"].kind, (replace(right, allows=(rule,)),))
+    kind = bundle.kinds["note"].kind
+    rule = replace(right.allows[0], label=wrong.allows[0].label, checked=wrong.allows[0].checked)
+    policies = KindPolicies(kind, (replace(right, allows=(rule,)),))
+    vars(policies)["whole"] = KindPolicies(kind, (right,)).whole
     return replace(bundle, kinds={**bundle.kinds, "note": policies})
 
 

@@ -44,15 +44,15 @@ async def names(folder: Path, policies: Mapping[str, str], caller: Caller, *note
 
 @pytest.fixture
 def judged(monkeypatch: pytest.MonkeyPatch) -> list[Mapping[str, Any]]:
-    """The records and labels that one policy was asked about, as they are asked."""
+    """The records and labels that were judged, as they are judged."""
     asked: list[Mapping[str, Any]] = []
-    admits = standing._admits
+    verdict = standing._Conditions.verdict
 
-    def counting(bound: Any, record: Mapping[str, Any], *rest: Any) -> Any:
+    def counting(conditions: Any, record: Mapping[str, Any], *rest: Any) -> Any:
         asked.append(record)
-        return admits(bound, record, *rest)
+        return verdict(conditions, record, *rest)
 
-    monkeypatch.setattr(standing, "_admits", counting)
+    monkeypatch.setattr(standing._Conditions, "verdict", counting)
     return asked
 
 
