@@ -3,16 +3,16 @@
 import argparse
 import time
 from pathlib import Path
-from typing import Any
 
 from sidecar.config import Config
 from sidecar.errors import ConfigError, Finding
 from sidecar.identity.caller import Identity
 from sidecar.identity.callers import Callers
+from sidecar.identity.claims import claims_schema
 from sidecar.records.explain import Explainer
 from sidecar.records.kind import Kind, Kinds
 from sidecar.records.places import BadJson, line_of, read_placed
-from sidecar.validated import nearest, schema_of
+from sidecar.validated import nearest
 
 
 def identity_in(path: Path) -> Identity:
@@ -26,16 +26,11 @@ def identity_in(path: Path) -> Identity:
     except BadJson as error:
         line, column, shown = line_of(text, error.offset)
         raise ConfigError.of([Finding(str(path), line, column, error.message, shown)]) from error
-    faults = Explainer(_caller_schema()).faults(claims)
+    faults = Explainer(claims_schema()).faults(claims)
     if faults:
         told = [(places.line(places.at(pointer)), f"{pointer or '/'} {message}") for pointer, message in faults]
         raise ConfigError.of([Finding(str(path), *at[:2], message, at[2]) for at, message in told])
     return Identity.of(claims)
-
-
-def _caller_schema() -> dict[str, Any]:
-    suite = schema_of("suite")
-    return {**suite["properties"]["callers"]["additionalProperties"], "$defs": suite["$defs"]}
 
 
 def kind_named(name: str, kinds: Kinds) -> Kind:

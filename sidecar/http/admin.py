@@ -1,4 +1,4 @@
-"""The admin side: records in, records out of the store, and how the process is doing."""
+"""The admin side: records in, records out of the store, answers explained, and how the process is doing."""
 
 import asyncio
 import time
@@ -9,9 +9,8 @@ from typing import Any
 
 from aiohttp import web
 
-from sidecar.config import Writer
 from sidecar.errors import BadRequest, Forbidden, Unauthenticated
-from sidecar.http import health
+from sidecar.http import explaining, health
 from sidecar.http import query as forms
 from sidecar.http.answer import POLICY_HEADER, fault, respond
 from sidecar.http.app import Handler, mapped
@@ -19,7 +18,7 @@ from sidecar.http.body import refuse_packed
 from sidecar.http.ndjson import LineTooLong, body_lines
 from sidecar.http.offer import Offer
 from sidecar.http.service import SERVICE, Service
-from sidecar.http.tokens import ANYBODY, Tokens, require_kind, require_tenant
+from sidecar.http.tokens import ANYBODY, WRITER, Tokens, require_kind, require_tenant
 from sidecar.readmodels.records import no_record
 from sidecar.records.forms import WHITE_SPACE
 from sidecar.records.kind import Kind
@@ -49,7 +48,6 @@ class Admin:
 
 
 ADMIN: web.AppKey[Admin] = web.AppKey("admin", Admin)
-WRITER: web.RequestKey[Writer] = web.RequestKey("writer", Writer)
 
 
 def create_admin_app(
@@ -59,8 +57,9 @@ def create_admin_app(
     app = web.Application(middlewares=[_stamped, mapped, _admitted], client_max_size=record_bytes)
     app[SERVICE] = service
     app[ADMIN] = Admin(tokens, body_bytes, record_bytes, asyncio.Semaphore(MOST_IMPORTS))
+    app[explaining.EXPLAINING] = asyncio.Semaphore(explaining.MOST_AT_ONCE)
     app[health.DRAINING] = asyncio.Event()
-    app.add_routes([*health.ROUTES, *ROUTES])
+    app.add_routes([*health.ROUTES, *explaining.ROUTES, *ROUTES])
     return app
 
 

@@ -4,6 +4,8 @@ import hashlib
 import hmac
 from collections.abc import Sequence
 
+from aiohttp import web
+
 from sidecar.config import ADMIN_TOKEN, Address, Writer
 from sidecar.errors import ConfigError, Forbidden, Unauthenticated
 from sidecar.identity.callers import CATALOGUE_KINDS
@@ -13,6 +15,8 @@ AUTHORITY_KINDS = frozenset(CATALOGUE_KINDS)
 """The kinds from which callers have what they may see."""
 ANYBODY = Writer(b"")
 """Whoever can connect, where no token is set: may write everything."""
+WRITER: web.RequestKey[Writer] = web.RequestKey("writer", Writer)
+"""Who presented the token of a request."""
 _SCHEME = "bearer"
 
 
@@ -55,6 +59,12 @@ def require_tenant(writer: Writer, tenant: Tenant) -> None:
         return
     if (tenant.org_id, tenant.workspace_id, tenant.deployment_id) not in writer.tenants:
         raise Forbidden("forbidden", "this token may not write the records of this tenant")
+
+
+def require_everything(writer: Writer) -> None:
+    """Raises Forbidden for a token that does not open the whole store."""
+    if writer.kinds is not None or writer.tenants is not None or not writer.authority:
+        raise Forbidden("forbidden", "this token does not open everything, so it may not ask what callers see")
 
 
 def require_guarded(address: Address, tokens: Tokens) -> None:
