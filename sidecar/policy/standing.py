@@ -31,7 +31,7 @@ class _Bound:
 
 
 @dataclass(frozen=True)
-class _Conditions:
+class Conditions:
     """All that decides for one caller about labels, or about whole records; bound when first needed."""
 
     policies: KindPolicies
@@ -154,14 +154,14 @@ class Authority:
         return tenant_document(self.caller.tenant)
 
     @cached_property
-    def label(self) -> _Conditions:
+    def label(self) -> Conditions:
         """What decides about labels."""
-        return _Conditions(self.policies, self.caller.document, self.tenant, "label")
+        return Conditions(self.policies, self.caller.document, self.tenant, "label")
 
     @cached_property
-    def whole(self) -> _Conditions:
+    def whole(self) -> Conditions:
         """What decides about whole records."""
-        return _Conditions(self.policies, self.caller.document, self.tenant, "whole")
+        return Conditions(self.policies, self.caller.document, self.tenant, "whole")
 
 
 @dataclass(frozen=True)

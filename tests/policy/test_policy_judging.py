@@ -46,13 +46,13 @@ async def names(folder: Path, policies: Mapping[str, str], caller: Caller, *note
 def judged(monkeypatch: pytest.MonkeyPatch) -> list[Mapping[str, Any]]:
     """The records and labels that were judged, as they are judged."""
     asked: list[Mapping[str, Any]] = []
-    verdict = standing._Conditions.verdict
+    verdict = standing.Conditions.verdict
 
     def counting(conditions: Any, record: Mapping[str, Any], *rest: Any) -> Any:
         asked.append(record)
         return verdict(conditions, record, *rest)
 
-    monkeypatch.setattr(standing._Conditions, "verdict", counting)
+    monkeypatch.setattr(standing.Conditions, "verdict", counting)
     return asked
 
 
