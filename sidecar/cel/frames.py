@@ -44,7 +44,9 @@ class Frame:
 
     def with_(self, locals_: Iterable[str]) -> "Frame":
         """The same function, with more locals (those of a lambda inside it)."""
-        return Frame(self._unit, None, [*self._held, *locals_])
+        frame = Frame(self._unit, None, locals_)
+        frame._held |= self._held
+        return frame
 
     def hold(self, key: Any, local: str) -> None:
         """From here on this local holds the path."""
