@@ -70,3 +70,36 @@ async def test_a_record_that_no_longer_validates_stops_the_start(tmp_path: Path)
     second = SqliteStore(tmp_path / "s.db", Kinds({"note": NEW}), accept)
     assert await stored(second) == ["n"]
     await second.close()
+
+
+async def test_a_process_with_the_old_schema_stops_answering(tmp_path: Path) -> None:
+    """Once another process promoted the records, one that judges by the old schema neither reads nor writes."""
+    path = tmp_path / "notes.db"
+    old = SqliteStore(path, Kinds({"note": OLD}), accept)
+    await old.put([before("a")])
+    async with old.snapshot(T):
+        pass
+    new = SqliteStore(path, Kinds({"note": NEW}), accept)
+    assert await stored(new) == ["a"]
+    with pytest.raises(StoreError, match="schema of note was changed by another process"):
+        async with old.snapshot(T):
+            pass
+    with pytest.raises(StoreError, match="restart"):
+        await old.put([before("b")])
+    with pytest.raises(StoreError, match="restart"):
+        async with old.change(T):
+            pass
+    assert await stored(new) == ["a"]
+    await old.close()
+    await new.close()
+
+
+async def test_a_further_kind_of_another_process_disturbs_nobody(tmp_path: Path) -> None:
+    """A process that brings a kind of its own leaves those that do not know it as they were."""
+    path = tmp_path / "notes.db"
+    store = SqliteStore(path, Kinds({"note": NEW}), accept)
+    other = SqliteStore(path, Kinds({"note": NEW, "memo": replace(NEW, name="memo")}), accept)
+    await store.put([accept("note", {"id": "a", "unit": "u"})])
+    assert await stored(store) == ["a"]
+    await store.close()
+    await other.close()

@@ -1,5 +1,6 @@
 """The SQLite store: pages over visible labels, behind the tenant wall."""
 
+import asyncio
 import random
 import sqlite3
 from collections.abc import Sequence
@@ -14,6 +15,7 @@ import pytest
 from sidecar.errors import RecordConflict, StoreError, StoreVersionError
 from sidecar.records.kind import Column, Kind, Kinds, Order
 from sidecar.records.sqlite import SqliteStore
+from sidecar.records.sqlite.pages import Pages
 from sidecar.records.sqlite.walk import Strategy
 from sidecar.records.store import Contains, Edge, Get, Is, Lanes, Position, Prepared, Read, Row, Tenant
 
@@ -261,4 +263,28 @@ async def test_only_reads_over_the_step_budget_leave_the_loop(tmp_path: Path, mo
         [page] = await snap.read([Read("note", 10, (Contains(("run_id",), "7777"),))], eyes)
         assert [row.position.key for row in page.rows] == [("n17777",), ("n7777",)]
         assert counted.handed == 1
+    await store.close()
+
+
+async def test_a_cancelled_read_gives_its_connection_back_idle(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """When a request gives up on a slow read, the read ends before anybody else gets the connection."""
+    monkeypatch.setattr("sidecar.records.sqlite.store.STEP_BUDGET", 0)
+    store = SqliteStore(tmp_path / "slow.db", Kinds({"note": NOTE}), refuse, read_connections=1)
+    await store.put([note(A, f"n{number}", number, "u", "r") for number in range(5_000)])
+    eyes = await seen_by(store, {"u"})
+    slow = [Read("note", 1, (Contains(("run_id",), f"nowhere {number}"),)) for number in range(3_000)]
+    answered: list[Any] = []
+    answer = Pages.answer
+    monkeypatch.setattr(Pages, "answer", lambda *given: answered.append(given) or answer(*given))
+    async with store.snapshot(A) as snap:
+        with pytest.raises(TimeoutError):
+            async with asyncio.timeout(0.05):
+                await snap.read(slow, eyes)
+        so_far = len(answered)
+        await asyncio.sleep(0.1)
+        assert len(answered) == so_far < len(slow)
+    monkeypatch.setattr("sidecar.records.sqlite.store.STEP_BUDGET", 400_000)
+    async with store.snapshot(A) as snap:
+        [page] = await snap.read([Read("note", 1)], eyes)
+        assert len(page.rows) == 1
     await store.close()

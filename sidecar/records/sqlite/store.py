@@ -3,9 +3,9 @@
 import asyncio
 import sqlite3
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, contextmanager
 from itertools import count
 from pathlib import Path
 from typing import Any, TypeVar
@@ -39,6 +39,7 @@ class SqliteSnapshot:
         self.tenant = tenant
         self._connection = connection
         self._run = run
+        store.require_same_kinds(connection)
         found = connection.execute(
             "SELECT tenant_id, authority_version, managed, (SELECT max(label_id) FROM label) FROM tenant "
             "WHERE org_id = ? AND workspace_id = ? AND deployment_id = ?",
@@ -131,8 +132,23 @@ class SqliteStore:
         self._writer = self._connect()
         try:
             promote.prepare(self._writer, self.tables, accept)
+            self._tables_version = _tables_version(self._writer)
         except sqlite3.Error as error:
             raise StoreError(f"{path} cannot be used as a store: {error}") from error
+
+    def require_same_kinds(self, connection: sqlite3.Connection) -> None:
+        """Refuse to work on records that another process promoted to other schemas than this one judges by.
+
+        Their labels hold other properties, so a deny could miss what it looks for. Raises StoreError.
+        """
+        version = _tables_version(connection)
+        if version == self._tables_version:
+            return
+        known = dict(connection.execute("SELECT name, digest FROM kind").fetchall())
+        changed = [name for name, table in self.tables.items() if known.get(name) != table.kind.digest]
+        if changed:
+            raise StoreError(f"the schema of {', '.join(changed)} was changed by another process; restart with it")
+        self._tables_version = version
 
     def _connect(self) -> sqlite3.Connection:
         try:
@@ -176,8 +192,13 @@ class SqliteStore:
                     raise
             deadline = time.monotonic() + self._timeout
             connection.set_progress_handler(lambda: time.monotonic() > deadline, TICK)
+            slow = asyncio.get_running_loop().run_in_executor(self._slow, work)
             try:
-                return await asyncio.shield(asyncio.get_running_loop().run_in_executor(self._slow, work))
+                return await asyncio.shield(slow)
+            except asyncio.CancelledError:
+                connection.interrupt()
+                await asyncio.wait([slow])  # nobody else gets the connection while the thread is on it
+                raise
             finally:
                 connection.set_progress_handler(None, 0)
 
@@ -222,6 +243,7 @@ class SqliteStore:
         try:
             self._writer.execute("BEGIN IMMEDIATE")
             try:
+                self.require_same_kinds(self._writer)
                 outcome = Writer(self._writer, self.tables, self.interned).put(records)
                 if mark is not None:
                     self._writer.execute(
@@ -238,11 +260,14 @@ class SqliteStore:
 
     def conflicts_now(self, records: Sequence[Prepared]) -> list[int]:
         """The places of the append-only records that are stored already with other content, for the command line."""
-        return Writer(self._writer, self.tables, self.interned).conflicts(records)
+        with _answering():
+            return Writer(self._writer, self.tables, self.interned).conflicts(records)
 
     def loaded(self, load_id: str) -> int:
         """How many records of an interrupted load are stored; 0 when it is new or was finished."""
-        found = self._writer.execute("SELECT lines FROM load WHERE load_id = ? AND finished = 0", (load_id,)).fetchone()
+        statement = "SELECT lines FROM load WHERE load_id = ? AND finished = 0"
+        with _answering():
+            found = self._writer.execute(statement, (load_id,)).fetchone()
         return int(found[0]) if found else 0
 
     async def setting(self, name: str, value: Mapping[str, Any]) -> Mapping[str, Any]:
@@ -257,7 +282,8 @@ class SqliteStore:
             return parsed
 
         async with self._writing:
-            return await self._in_writer(keep)
+            with _answering():
+                return await self._in_writer(keep)
 
     async def ready(self) -> None:
         """Prove that the store answers. Raises StoreError."""
@@ -271,3 +297,18 @@ class SqliteStore:
         for connection in (*self._idle, self._writer):
             connection.close()
         self._idle.clear()
+
+
+@contextmanager
+def _answering() -> Iterator[None]:
+    """The driver's errors as ours."""
+    try:
+        yield
+    except sqlite3.Error as error:
+        raise StoreError(f"the store does not answer: {error}") from error
+
+
+def _tables_version(connection: sqlite3.Connection) -> int:
+    """Changes whenever any process creates or drops a table."""
+    version: int = connection.execute("PRAGMA schema_version").fetchone()[0]
+    return version
