@@ -77,8 +77,8 @@ class Verdicts:
             return row
         if fields and touched(masks, fields):
             return None
-        document = masked_document(row.doc, masks)
-        return row if document is row.doc else row._replace(doc=document, unmasked=row.doc)
+        document = masked_document(row.stored, masks)
+        return row if document is row.stored else row._replace(masked=document)
 
 
 @dataclass(slots=True)

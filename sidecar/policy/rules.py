@@ -1,7 +1,7 @@
 """Compiled policies: the values that judging works on."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, Literal
 
@@ -44,21 +44,23 @@ class Rule:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Mask:
-    """One redaction. ``required``: the record always has the field, so that null takes its place."""
+    """One redaction. ``required``: the record always has the field, so that null takes its place.
+
+    ``quoted`` is the field's name as it stands in a document that has it.
+    """
 
     path: tuple[str, ...]
     required: bool
     rule: Rule
+    quoted: bytes = field(init=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "quoted", f'"{self.path[-1]}"'.encode())
 
     @property
     def dotted(self) -> str:
         """The field as columns and suites name it."""
         return ".".join(self.path)
-
-    @property
-    def quoted(self) -> bytes:
-        """The field's name as it stands in a document that has it."""
-        return f'"{self.path[-1]}"'.encode()
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -10,6 +10,9 @@ import orjson
 STORED_OTHERWISE = "is stored already with other content, and such records never change"
 """What is wrong with an append-only record that comes again and differs."""
 
+_PLACE = 2
+"""Where in a row's raw values its place begins."""
+
 
 @dataclass(frozen=True, slots=True)
 class Tenant:
@@ -28,27 +31,39 @@ class Position(NamedTuple):
 
 
 class Row(NamedTuple):
-    """One stored record on its way out. ``doc`` is its canonical JSON, masked where a policy masks.
+    """One stored record on its way out.
 
-    ``place`` holds its order values, ``orders`` of them, and its key; ``unmasked`` is what is stored, when it differs.
+    ``raw`` holds its label id, its canonical JSON, its order values (``orders`` of them) and its key; ``masked`` is the
+    JSON to be shown, when a policy masks something in it.
     """
 
     kind: str
-    label_id: int
-    doc: bytes
-    place: tuple[Any, ...]
     orders: int
-    unmasked: bytes | None = None
+    raw: tuple[Any, ...]
+    masked: bytes | None = None
 
     @property
-    def position(self) -> Position:
-        """Where it stands in its kind's order."""
-        return Position(self.place[: self.orders], self.place[self.orders :])
+    def label_id(self) -> int:
+        """The label that decides about it."""
+        label: int = self.raw[0]
+        return label
 
     @property
     def stored(self) -> bytes:
         """The document as stored: for digests, updates and permission, never for showing."""
-        return self.doc if self.unmasked is None else self.unmasked
+        document: bytes = self.raw[1]
+        return document
+
+    @property
+    def doc(self) -> bytes:
+        """The document as it may be shown."""
+        return self.stored if self.masked is None else self.masked
+
+    @property
+    def position(self) -> Position:
+        """Where it stands in its kind's order."""
+        split = _PLACE + self.orders
+        return Position(self.raw[_PLACE:split], self.raw[split:])
 
     def record(self) -> dict[str, Any]:
         """The record, parsed."""
@@ -57,8 +72,8 @@ class Row(NamedTuple):
 
     @property
     def shown(self) -> orjson.Fragment:
-        """The stored bytes, to be placed in a response unparsed."""
-        return orjson.Fragment(self.doc)
+        """The document's bytes, to be placed in a response unparsed."""
+        return orjson.Fragment(self.raw[1] if self.masked is None else self.masked)
 
 
 @dataclass(frozen=True, slots=True)

@@ -29,7 +29,7 @@ class Pages:
 
     def _get(self, request: Get, visible: Visibility) -> Page:
         table = self._tables[request.kind]
-        path, fields = Path(table), _fields(table, request.where)
+        path, fields = sql.path(table), _fields(table, request.where)
         condition = sql.residual(path, self._at.tenant_id, request.where)
         found = self._at.connection.execute(
             f"SELECT i._label, i._doc, {path.place} FROM {sql.keyed(table)}{condition.text} ORDER BY k.key",
@@ -46,7 +46,7 @@ class Pages:
         labels, clean, orders = _labels(lanes, request.within), lanes.clean, len(table.order)
         shown: list[Row] = []
         for raw in records(self._at, table, request, labels) if labels else ():
-            stored = Row(request.kind, raw[0], raw[1], raw[2:], orders)
+            stored = Row(request.kind, orders, raw)
             row = stored if raw[0] in clean else visible.show(stored, fields)
             if row is not None:
                 if len(shown) == request.limit:
@@ -59,10 +59,10 @@ class Pages:
         fields = _fields(table, request.where)
         labels = _labels(visible.lanes(request.kind, fields), None)
         best: dict[Any, Row] = {}
-        for value, *raw in self._heads(Path(table, table.columns[request.column]), request):
+        for value, *raw in self._heads(sql.path(table, request.column), request):
             if raw[0] in labels:
                 row, known = _row(table, tuple(raw)), best.get(value)
-                if known is None or (row.place > known.place) == request.last:
+                if known is None or (row.position > known.position) == request.last:
                     best[value] = row
         rows: list[Row] = []
         for value in request.values:
@@ -98,7 +98,7 @@ def _labels(lanes: Lanes, within: frozenset[int] | None) -> frozenset[int]:
 
 def _row(table: Table, raw: tuple[Any, ...]) -> Row:
     """A record as SQL gives it: label, document, order and key."""
-    return Row(table.kind.name, raw[0], raw[1], raw[2:], len(table.order))
+    return Row(table.kind.name, len(table.order), raw)
 
 
 def _page(rows: list[Row], request: Read, *, more: bool) -> Page:

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property, lru_cache
 
 from sidecar.records.forms import folded
 from sidecar.records.kind import Column
@@ -22,7 +23,7 @@ class Clause:
         return Clause(self.text + other.text, self.values + other.values)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, eq=False)
 class Path:
     """The index a read walks: the labels' own, or that of the first indexed equality of the request.
 
@@ -32,7 +33,7 @@ class Path:
     table: Table
     column: Column | None = None
 
-    @property
+    @cached_property
     def source(self) -> str:
         """The table or list table as ``i``, the index named so that the plan cannot drift."""
         stem = f"record_{self.table.kind.name}"
@@ -42,28 +43,34 @@ class Path:
             return f"{self.table.list_table(self.column.name)} AS i"
         return f"{self.table.name} AS i INDEXED BY {quoted(f'{stem} by {self.column.name}')}"
 
-    @property
+    @cached_property
     def of_tenant(self) -> str:
         """All records of the tenant as ``i``, in order, along the tenant's own index."""
         return f"{self.table.name} AS i INDEXED BY {quoted(f'record_{self.table.kind.name} tenant')}"
 
-    @property
+    @cached_property
     def joined(self) -> str:
         """The source with the record's own table as ``t``."""
         if self.column is not None and self.column.many:
             return f"{self.source} CROSS JOIN {self.table.name} AS t ON t._row = i._row"
         return self.source
 
-    @property
+    @cached_property
     def record(self) -> str:
         """The alias under which the record's own columns are found."""
         return "t" if self.column is not None and self.column.many else "i"
 
-    @property
+    @cached_property
     def value(self) -> str:
         """The column that the lanes' values are compared with."""
         assert self.column is not None
         return "i._value" if self.column.many else f"i.{quoted(self.column.name)}"
+
+    @cached_property
+    def arm(self) -> str:
+        """All records of one lane with label, document and place. Binds the lane."""
+        columns = f"i._label, {self.record}._doc, {self.place}"
+        return f"SELECT {columns} FROM {self.joined} WHERE {self.lane('?', '?', '?')}"
 
     def lane(self, label: str, value: str, tenant: str) -> str:
         """The condition that keeps the walk inside one lane, over SQL expressions."""
@@ -71,12 +78,12 @@ class Path:
             return f"i._label = {label}"
         return f"i._tenant = {tenant} AND {self.value} = {value} AND i._label = {label}"
 
-    @property
+    @cached_property
     def place(self) -> str:
         """Order and key columns of the walked index."""
         return ", ".join(f"i.{name}" for name in self.table.order + self.table.key)
 
-    @property
+    @cached_property
     def first(self) -> str:
         """The leading column of the order."""
         return f"i.{(self.table.order + self.table.key)[0]}"
@@ -92,6 +99,12 @@ class Path:
             return Clause()
         marks = ", ".join("?" * (len(after.order) + len(after.key)))
         return Clause(f" AND ({self.place}) {'<' if last else '>'} ({marks})", after.order + after.key)
+
+
+@lru_cache(4_096)
+def path(table: Table, column: str | None = None) -> Path:
+    """The path along a column, or along the labels; made once, with its texts."""
+    return Path(table, None if column is None else table.columns[column])
 
 
 def comparable(column: Column, value: str | int | bool) -> str | int:
@@ -144,8 +157,8 @@ def choose(table: Table, wheres: Sequence[Where]) -> tuple[Path, Is | None]:
     equalities = {where.column: where for where in wheres if isinstance(where, Is)}
     for column in table.kind.columns:
         if column.name in equalities and table.indexed(column):
-            return Path(table, column), equalities[column.name]
-    return Path(table), None
+            return path(table, column.name), equalities[column.name]
+    return path(table), None
 
 
 def keyed(table: Table) -> str:

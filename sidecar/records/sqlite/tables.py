@@ -46,7 +46,7 @@ def quoted(name: str) -> str:
     return f'"{name}"'
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Table:
     """The names under which one kind is kept."""
 

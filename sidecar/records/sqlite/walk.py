@@ -25,6 +25,7 @@ MANY_LANES = 5_000
 """Above it, the tenant's own index is tried first: finding each lane's head would cost more than a page."""
 GROUP = 64
 """Lanes that one statement merges. More are merged group by group, each opened only when its first record is due."""
+FEW = 4
 NO_LANE: Lane = (None, -1)
 _DOCUMENT = 1
 _place = itemgetter(slice(_DOCUMENT + 1, None))
@@ -111,12 +112,9 @@ class _Walk:
         if not lanes:
             return iter(())
         path, tenant = self.path, self.at.tenant_id
-        arms = 1 << (len(lanes) - 1).bit_length()  # few numbers of arms, so that few statements are compiled
+        arms = _arms(len(lanes))
         lanes = [*lanes, *[NO_LANE] * (arms - len(lanes))]
-        arm = (
-            f"SELECT i._label, {path.record}._doc, {path.place} FROM {path.joined} "
-            f"WHERE {path.lane('?', '?', '?')}{condition.text}"
-        )
+        arm = path.arm + condition.text
         keyed = [(label,) if path.column is None else (tenant, value, label) for value, label in lanes]
         order = sql.ordinals(path, _DOCUMENT + 2, self.last)
         return self.at.connection.execute(
@@ -167,6 +165,11 @@ class _Walk:
             if patience is not None and hidden > patience:
                 return path.table.position(place), False
         return None, True
+
+
+def _arms(lanes: int) -> int:
+    """How many lanes a statement is written for: few numbers, so that few statements are compiled."""
+    return lanes if lanes <= FEW else 1 << (lanes - 1).bit_length()
 
 
 def _as_lanes(labels: frozenset[int]) -> list[Lane]:
