@@ -9,8 +9,12 @@ from sidecar.config_file import Flags
 
 _SHARED_HELP = "Settings may also stand in sidecar.yaml, and in SIDECAR_STORE, SIDECAR_POLICIES, SIDECAR_SCHEMAS."
 _EXIT = "exit codes: 0 fine, 1 something is wrong in a file, 2 something is wrong in the command or the configuration"
+_EXIT_OF_DIFF = (
+    "exit codes: 0 nothing changes, 1 something does, 2 it cannot be told: something is wrong in a file or the command"
+)
 
 
+_CALLER = 'who asks, as in a suite: {"tenant": {"org_id", "workspace_id"}, "actor_id", "org_units", "roles"}'
 LATEST_MS = 2**63 - 1
 BEFORE = "before_"
 """How the options are named that stand before the verb."""
@@ -52,14 +56,15 @@ def parser() -> argparse.ArgumentParser:
     _test(verbs, shared)
     _query(verbs, shared)
     _explain(verbs, shared)
+    _diff(verbs, shared)
     return top
 
 
-def _told(text: str, examples: str) -> dict[str, Any]:
+def _told(text: str, examples: str, codes: str = _EXIT) -> dict[str, Any]:
     shown = "\n".join(f"  {line}" for line in examples.splitlines())
     return {
         "description": text,
-        "epilog": f"examples:\n{shown}\n\n{_EXIT}",
+        "epilog": f"examples:\n{shown}\n\n{codes}",
         "formatter_class": argparse.RawDescriptionHelpFormatter,
         "allow_abbrev": False,
     }
@@ -97,7 +102,7 @@ def _shared(prefix: str = "") -> argparse.ArgumentParser:
 
 
 def _verb(
-    verbs: Any, shared: argparse.ArgumentParser, name: str, module: str, text: str, examples: str
+    verbs: Any, shared: argparse.ArgumentParser, name: str, module: str, text: str, examples: str, codes: str = _EXIT
 ) -> argparse.ArgumentParser:
     """One verb, whose module is imported when it is asked for."""
 
@@ -105,7 +110,7 @@ def _verb(
         code: int = import_module(f"sidecar.cli.{module}").run(*given)
         return code
 
-    added: argparse.ArgumentParser = verbs.add_parser(name, parents=[shared], help=text, **_told(text, examples))
+    added: argparse.ArgumentParser = verbs.add_parser(name, parents=[shared], help=text, **_told(text, examples, codes))
     added.set_defaults(verb=run)
     return added
 
@@ -128,8 +133,12 @@ def _asking(verb: argparse.ArgumentParser) -> None:
         dest="caller",
         metavar="CALLER.json",
         required=True,
-        help='who asks, as in a suite: {"tenant": {"org_id", "workspace_id"}, "actor_id", "org_units", "roles"}',
+        help=_CALLER,
     )
+    _at(verb)
+
+
+def _at(verb: argparse.ArgumentParser) -> None:
     verb.add_argument("--at", type=_instant, metavar="MS", help="the instant, in Unix milliseconds (now)")
 
 
@@ -169,16 +178,9 @@ def _load(verbs: Any, shared: argparse.ArgumentParser) -> None:
 
 
 def _check(verbs: Any, shared: argparse.ArgumentParser) -> None:
-    verb = _verb(
-        *(
-            verbs,
-            shared,
-            "check",
-            "check",
-            "Tell all that is wrong in schemas and policies, and how rules are judged.",
-        ),
-        "sidecar check\nsidecar check --policies default --policies policies/",
-    )
+    text = "Tell all that is wrong in schemas and policies, and how rules are judged."
+    examples = "sidecar check\nsidecar check --policies default --policies policies/"
+    verb = _verb(verbs, shared, "check", "check", text, examples)
     _json(verb)
 
 
@@ -233,4 +235,17 @@ def _explain(verbs: Any, shared: argparse.ArgumentParser) -> None:
     )
     _asking(verb)
     verb.add_argument("--tenant", metavar="ORG/WS[/DEPLOYMENT]", help="whose record it is (the caller's tenant)")
+    _json(verb)
+
+
+def _diff(verbs: Any, shared: argparse.ArgumentParser) -> None:
+    text = "Tell which stored records appear, vanish or are masked otherwise, and for whom, when policies change."
+    examples = "sidecar diff default mine/\nsidecar diff default default:mine/ --as ana.json --json"
+    verb = _verb(verbs, shared, "diff", "diff", text, examples, _EXIT_OF_DIFF)
+    for name in ("old", "new"):
+        about = "a folder of policies; several are joined by :, and default names the shipped ones"
+        verb.add_argument(name, metavar=name.upper(), help=about)
+    about = f"{_CALLER}; beside the callers of the suites, and may be repeated"
+    verb.add_argument("--as", dest="callers", metavar="CALLER.json", action="append", default=[], help=about)
+    _at(verb)
     _json(verb)

@@ -8,8 +8,8 @@ from typing import Any
 import orjson
 import pytest
 from hypothesis import given, settings
-from hypothesis import strategies as st
 from policy_files import ACME, bundle_of, new_store, note, policy, seen
+from random_policies import CALLERS, NOTES, POLICIES, texts_of
 
 from sidecar.identity.caller import Caller
 from sidecar.policy.bundle import Bundle
@@ -58,57 +58,13 @@ def test_invisible_for_each_reason(tmp_path: Path, wrong: str) -> None:
 
 # --- one verdict ------------------------------------------------------------------------------------------------------
 
-CONDITIONS = (
-    *("true", "false", "1 / 0 == 1", "caller.is_workspace_operator", "caller.actor_id == 'ada'", "!has(record.unit)"),
-    *("record.unit in caller.org_units", "record.unit == 'finance'", "!(record.unit == 'finance')"),
-    *("'secret' in record.classes", "record.classes.all(c, c == 'open')", "has(record.place) && record.place.room == 'a'"),
-    *("has(record.place.room)", "record.code == 'c'", "record.author == caller.actor_id", "now_ms > record.at"),
-    *("caller.actor_id == 'ada' && record.code == 'c'", "record.author == 'eva' || 'secret' in record.classes"),
-    *("record.place == record.place", "size(record.people) > 0", "tenant.org_id == caller.tenant.org_id"),
-)  # fmt: skip
-FIELDS = ("author", "code", "unit", "place", "place.room", "deep", "deep.inner", "classes", "people")
-RULES = st.lists(
-    st.tuples(st.sampled_from(("allow", "allow", "deny")), st.sampled_from(CONDITIONS)), min_size=1, max_size=4
-)
-MASKS = st.dictionaries(st.sampled_from(FIELDS), st.sampled_from(CONDITIONS), max_size=2)
-POLICIES = st.lists(st.tuples(RULES, MASKS), min_size=1, max_size=2)
-NOTES = st.lists(
-    st.fixed_dictionaries(
-        {"at": st.integers(0, 9), "code": st.sampled_from("cd")},
-        optional={
-            "unit": st.sampled_from(("finance", " Finance", "legal", "", None)),
-            "classes": st.lists(st.sampled_from(("open", "secret")), max_size=2),
-            "place": st.sampled_from(({}, {"room": "a"}, {"room": "b"})),
-            "author": st.sampled_from(("ada", "eva")),
-            "deep": st.sampled_from(({}, {"inner": "i"}, {"inner": "i", "other": "o"})),
-            "people": st.lists(st.just("x"), max_size=1),
-        },
-    ),
-    min_size=1,
-    max_size=6,
-)
-CALLERS = st.builds(
-    Caller,
-    st.just(ACME),
-    st.sampled_from((None, "ada", "eva")),
-    st.booleans(),
-    st.sampled_from(((), ("finance",), ("finance", "legal"))),
-)
-
 
 @settings(max_examples=120, deadline=None)
 @given(POLICIES, NOTES, CALLERS)
 def test_judging_and_explaining_agree(policies: list[Any], notes: list[dict[str, Any]], caller: Caller) -> None:
     """What pages show is what explain calls visible, masked as it says, from labels or record by record alike."""
-    texts = {
-        f"p{number}": policy(
-            *(f"p{number}", *(f"{effect} r{place}: {rule}" for place, (effect, rule) in enumerate(rules))),
-            redact=[f"record.{field}: {unless}" for field, unless in masks.items()],
-        )
-        for number, (rules, masks) in enumerate(policies)
-    }
     with TemporaryDirectory() as folder:
-        bundle = bundle_of(Path(folder) / "p", **texts)
+        bundle = bundle_of(Path(folder) / "p", **texts_of(policies))
         records = [note(f"n{number}", **fields) for number, fields in enumerate(notes)]
         shown = [
             asyncio.run(pages(Path(folder) / f"{verify}.db", bundle, caller, records, verify=verify))

@@ -1,0 +1,209 @@
+"""Two bundles over what is stored: which records appear for whom, vanish, or are masked otherwise, counted exactly.
+
+Labels are judged by both bundles; only where one of them needs more than the label, or masks other fields, are its
+records judged one by one.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any, Literal
+
+import orjson
+
+from sidecar.identity.caller import Caller
+from sidecar.policy.bundle import Bundle
+from sidecar.policy.explanation import Everything
+from sidecar.policy.standing import Authority
+from sidecar.records.canonical import policy_view
+from sidecar.records.kind import Kind
+from sidecar.records.places import names
+from sidecar.records.store import Position, Read, Row, Snapshot
+
+MOST_OPEN = 1_000
+"""Labels whose records are judged one by one are gathered up to this number and then read together."""
+PAGE = 500
+Effect = Literal["appears", "vanishes", "masked", "unmasked"]
+Seen = frozenset[str] | None
+"""What one bundle shows of a record: the dotted fields that it masks; None when it hides the record."""
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """One way in which records of one kind change for one caller. ``of`` is the unit in their labels, if any.
+
+    ``fields`` are those that are masked from now on, or no longer.
+    """
+
+    caller: str
+    kind: str
+    effect: Effect
+    of: str | None
+    fields: tuple[str, ...] = ()
+
+
+@dataclass(slots=True)
+class Tally:
+    """How many records change in one way, and the key of one of them."""
+
+    records: int
+    example: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class _Sides:
+    """One caller before both bundles; a side is None where its bundle does not cover the kind."""
+
+    name: str
+    old: Authority | None
+    new: Authority | None
+
+
+@dataclass
+class Diff:
+    """Compares two bundles of the same kinds at one instant. ``tallies`` grow with every tenant."""
+
+    old: Bundle
+    new: Bundle
+    now_ms: int
+    tallies: dict[Change, Tally] = field(default_factory=dict)
+    labels: int = 0
+
+    async def tenant(self, snap: Snapshot, callers: Mapping[str, Caller]) -> None:
+        """Compare over one tenant's records, for its callers by name. Raises StoreError."""
+        for kind in self.old.registry.values():
+            if _texts(self.old, kind) != _texts(self.new, kind):
+                await _Comparison(self, kind, snap, callers).run()
+
+    def add(self, change: Change, records: int, example: tuple[str, ...]) -> None:
+        """Count records."""
+        tally = self.tallies.setdefault(change, Tally(0, example))
+        tally.records += records
+
+
+def _texts(bundle: Bundle, kind: Kind) -> list[str]:
+    """The text of every policy that speaks of a kind: where both bundles have the same, nothing differs."""
+    paths = {policy.path for policy in bundle.kinds[kind.name].policies}
+    return sorted(document.source.text for document in bundle.documents if document.source.path in paths)
+
+
+class _Comparison:
+    """The comparison over one kind of one tenant."""
+
+    def __init__(self, diff: Diff, kind: Kind, snap: Snapshot, callers: Mapping[str, Caller]) -> None:
+        self._diff, self._kind, self._snap = diff, kind, snap
+        policies = diff.old.of(kind.name), diff.new.of(kind.name)
+        self._sides = [
+            _Sides(name, *(None if one is None else Authority(one, caller) for one in policies))
+            for name, caller in callers.items()
+        ]
+        self._open: dict[int, list[_Sides]] = {}
+
+    async def run(self) -> None:
+        """Every label, and the records of those that labels do not decide."""
+        for label, body in await self._snap.labels(self._kind.name, 0):
+            self._diff.labels += 1
+            await self._label(label, orjson.loads(body))
+            if len(self._open) == MOST_OPEN:
+                await self._records()
+        await self._records()
+
+    async def _label(self, label: int, record: Mapping[str, Any]) -> None:
+        changes: list[Change] = []
+        for sides in self._sides:
+            old, new = _by_label(sides.old, record), _by_label(sides.new, record)
+            if old == new != "depends":
+                continue
+            if isinstance(old, str) or isinstance(new, str) or (old is not None and new is not None):
+                self._open.setdefault(label, []).append(sides)
+            else:
+                changes += self._changes(sides, record, old, new)
+        if changes:
+            await self._count(label, changes)
+
+    async def _count(self, label: int, changes: Sequence[Change]) -> None:
+        """Count all records of a label."""
+        sharing = await self._snap.sharing(label)
+        if not sharing:
+            return
+        example: tuple[str, ...] = ()
+        if any(change not in self._diff.tallies for change in changes):
+            [page] = await self._snap.read([Read(self._kind.name, 1)], Everything(frozenset([label])))
+            example = page.rows[0].position.key
+        for change in changes:
+            self._diff.add(change, sharing, example)
+
+    async def _records(self) -> None:
+        """Judge the records of the gathered labels one by one."""
+        open_, self._open = self._open, {}
+        after: Position | None = None
+        more = bool(open_)
+        while more:
+            request = Read(self._kind.name, PAGE, after=after)
+            [page] = await self._snap.read([request], Everything(frozenset(open_)))
+            for row in page.rows:
+                self._record(row, open_[row.label_id])
+            more, after = page.more, page.rows[-1].position if page.rows else None
+
+    def _record(self, row: Row, askers: Sequence[_Sides]) -> None:
+        view = policy_view(self._kind, row.record())
+        for sides in askers:
+            old = _by_record(sides.old, view, self._diff.now_ms)
+            new = _by_record(sides.new, view, self._diff.now_ms)
+            for change in self._changes(sides, view, old, new):
+                self._diff.add(change, 1, row.position.key)
+
+    def _changes(self, sides: _Sides, record: Mapping[str, Any], old: Seen, new: Seen) -> Iterator[Change]:
+        """What changes for one caller, told of the unit that stands in the record or its label."""
+        of = next((unit for unit in (_text_at(record, path) for path in self._units) if unit), None)
+        if old is None or new is None:
+            if old != new:
+                yield Change(sides.name, self._kind.name, "appears" if old is None else "vanishes", of)
+            return
+        if new - old:
+            yield Change(sides.name, self._kind.name, "masked", of, tuple(sorted(new - old)))
+        if old - new:
+            yield Change(sides.name, self._kind.name, "unmasked", of, tuple(sorted(old - new)))
+
+    @cached_property
+    def _units(self) -> list[tuple[str, ...]]:
+        """Where the label names units."""
+        canonical = self._kind.canonical.items()
+        units = [pointer for pointer, form in canonical if form == "unit_id"]
+        return [
+            names(unit) for unit in units if any(unit == one or unit.startswith(one + "/") for one in self._kind.label)
+        ]
+
+
+def _by_label(authority: Authority | None, record: Mapping[str, Any]) -> Seen | Literal["depends"]:
+    """What a bundle shows of every record of a label."""
+    if authority is None:
+        return None
+    conditions = authority.label
+    verdict = conditions.verdict(record, authority.tenant, 0)
+    if verdict != "visible":
+        return "depends" if verdict == "depends" else None
+    masks, certain = conditions.masked(record, authority.tenant, 0)
+    return frozenset(mask.dotted for mask in masks) if certain else "depends"
+
+
+def _by_record(authority: Authority | None, record: Mapping[str, Any], now_ms: int) -> Seen:
+    """What a bundle shows of one record, masks of fields that it does not have left out."""
+    if authority is None or authority.whole.verdict(record, authority.tenant, now_ms) != "visible":
+        return None
+    masks, _ = authority.whole.masked(record, authority.tenant, now_ms)
+    return frozenset(mask.dotted for mask in masks if _has(record, mask.path))
+
+
+def _has(record: Any, path: Sequence[str]) -> bool:
+    for name in path:
+        if not isinstance(record, Mapping) or name not in record:
+            return False
+        record = record[name]
+    return True
+
+
+def _text_at(record: Any, path: Sequence[str]) -> str | None:
+    for name in path:
+        record = record.get(name) if isinstance(record, Mapping) else None
+    return record if isinstance(record, str) else None
