@@ -1,6 +1,7 @@
 """The CEL engine. This is its door: nothing else in the program imports the rooms behind it.
 
 A rule goes through it once: ``parse`` → ``check`` → ``compile_rule`` → ``Compiled.bind`` → a predicate over records.
+Any other expression of the language: ``compile(source, variables)`` → a program over the variables' values.
 """
 
 from sidecar.cel.ast import Expr, UInt
@@ -19,6 +20,8 @@ from sidecar.cel.errors import (
 from sidecar.cel.law import law
 from sidecar.cel.limits import LIMITS, Limits
 from sidecar.cel.parse import parse
+from sidecar.cel.program import Program, compile  # noqa: A004 - its name outside
+from sidecar.cel.times import Duration, Timestamp
 from sidecar.cel.trace import Part, Tracer, Turn
 from sidecar.cel.types import (
     BOOL,
@@ -39,6 +42,7 @@ from sidecar.cel.types import (
     Type,
     type_from_schema,
 )
+from sidecar.cel.wrapped import OptionalValue, TypeValue
 
 __all__ = [
     "BOOL",
@@ -58,6 +62,7 @@ __all__ = [
     "CheckError",
     "Checked",
     "Compiled",
+    "Duration",
     "Env",
     "EvaluationError",
     "Expr",
@@ -67,16 +72,21 @@ __all__ = [
     "MapType",
     "Nullable",
     "ObjectType",
+    "OptionalValue",
     "Part",
     "Path",
     "Predicate",
+    "Program",
     "Span",
+    "Timestamp",
     "Tracer",
     "Turn",
     "Type",
+    "TypeValue",
     "UInt",
     "Unknown",
     "check",
+    "compile",
     "compile_program",
     "compile_quick",
     "compile_rule",

@@ -11,6 +11,9 @@ class UInt(int):
 
     __slots__ = ()
 
+    def __repr__(self) -> str:
+        return f"UInt({int(self)})"
+
 
 Scalar = None | bool | int | float | str | bytes
 

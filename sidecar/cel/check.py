@@ -1,14 +1,14 @@
 """The checker: gives every node a type, every name a meaning, and reports everything wrong in one run."""
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import re2
 
 from sidecar.cel import errors
 from sidecar.cel.ast import Bind, Call, Expr, Ident, ListExpr, Literal, Loop, MapExpr, Select, UInt
-from sidecar.cel.checked import Checked, Ref
+from sidecar.cel.checked import Checked, Ref, dotted_name
 from sidecar.cel.errors import CelCheckErrors, CheckError, Span
 from sidecar.cel.functions import OVERLOADS, resolve
 from sidecar.cel.limits import LIMITS, Limits
@@ -28,6 +28,7 @@ from sidecar.cel.types import (
     ListType,
     MapType,
     ObjectType,
+    OptionalType,
     Prim,
     Type,
     TypeType,
@@ -42,6 +43,7 @@ TYPE_NAMES: Mapping[str, Type] = {
     "list": ListType(DYN),
     "map": MapType(DYN, DYN),
     "type": TypeType(DYN),
+    "optional_type": OptionalType(DYN),
     "google.protobuf.Timestamp": TIMESTAMP,
     "google.protobuf.Duration": DURATION,
 }
@@ -58,6 +60,11 @@ class Env:
     lets: Mapping[str, Checked] = field(default_factory=dict)
     shadowing: bool = False
     """Whether a loop variable may take the name of something else (standard CEL; policies refuse it)."""
+    container: str = ""
+    """Where names are looked for first: in ``a.b``, the name ``c`` is ``a.b.c``, ``a.c`` or ``c``."""
+    lenient: bool = False
+    """Whether types that do not fit are left to the evaluation where it may yet find a value: in comparisons, in
+    branches, and below ``&&`` and ``||``, whose other side may decide."""
 
 
 def check(expr: Expr, env: Env, *, expects: Type | None = None, limits: Limits = LIMITS) -> Checked:
@@ -91,12 +98,15 @@ class _Checker:
     def __init__(self, env: Env, limits: Limits) -> None:
         self._env, self._limits = env, limits
         self._scopes: list[dict[str, Type]] = []
+        self._absorbing = 0
         self.types: dict[int, Type] = {}
         self.refs: dict[int, Ref] = {}
         self.errors: list[CheckError] = []
 
     def report(self, span: Span, message: str) -> Type:
         """Keep a finding; the node goes on as ``dyn`` so that one mistake is told once."""
+        if self._env.lenient and self._absorbing:
+            return DYN
         if len(self.errors) < self._limits.errors:
             self.errors.append(CheckError(span, message))
         return DYN
@@ -113,7 +123,7 @@ class _Checker:
             case Call():
                 found = self._call(node)
             case ListExpr():
-                found = ListType(self._joined(map(self.type_of, node.items)))
+                found = ListType(self._joined(self._items(node.items, node.optional)))
             case MapExpr():
                 found = self._map(node)
             case Loop():
@@ -133,7 +143,10 @@ class _Checker:
         return next((scope[name] for scope in reversed(self._scopes) if name in scope), None)
 
     def _global(self, node: Expr, name: str) -> Type | None:
-        name = name.lstrip(".")
+        found = (self._declared(node, candidate) for candidate in _candidates(name, self._env.container))
+        return next((type_ for type_ in found if type_ is not None), None)
+
+    def _declared(self, node: Expr, name: str) -> Type | None:
         if name in self._env.lets:
             self.refs[node.id] = Ref("let", name)
             return self._env.lets[name].type
@@ -149,16 +162,17 @@ class _Checker:
         return [*self._env.variables, *self._env.lets, *(name for scope in self._scopes for name in scope)]
 
     def _select(self, node: Select) -> Type:
-        dotted = None if node.test else _dotted(node)
+        dotted = None if node.test else dotted_name(node)
         if dotted and self._local(dotted.partition(".")[0]) is None:
             found = self._global(node, dotted)
             if found is not None:
                 return found
-        owner = self.type_of(node.operand)
-        if node.optional:
-            return self.report(node.span, errors.unexpected("'?'", "a field's name"))
-        found = self._field(node, bare(owner))
-        return BOOL if node.test else found
+        owner = bare(self.type_of(node.operand))
+        inside = owner.inner if isinstance(owner, OptionalType) else owner
+        found = self._field(node, bare(inside))
+        if node.test:
+            return BOOL
+        return OptionalType(found) if node.optional or isinstance(owner, OptionalType) else found
 
     def _field(self, node: Select, owner: Type) -> Type:
         match owner:
@@ -189,15 +203,29 @@ class _Checker:
         for (key, _), type_ in zip(node.entries, keys, strict=True):
             if type_ not in (INT, UINT, BOOL, STRING, DYN):
                 self.report(key.span, errors.bad_key(str(type_)))
-        return MapType(self._joined(keys), self._joined([self.type_of(value) for _, value in node.entries]))
+        values = self._items([value for _, value in node.entries], node.optional)
+        return MapType(self._joined(keys), self._joined(values))
+
+    def _items(self, nodes: Sequence[Expr], optional: frozenset[int]) -> Iterator[Type]:
+        """The types of a list's items or a map's values; what is marked with ``?`` must be an optional value."""
+        for position, node in enumerate(nodes):
+            found = self.type_of(node)
+            if position not in optional:
+                yield found
+            elif isinstance(found, OptionalType):
+                yield found.inner
+            else:
+                yield DYN if found == DYN else self.report(node.span, errors.not_optional(str(found)))
 
     # --- calls ---
 
     def _call(self, node: Call) -> Type:
         match node.function:
             case "&&" | "||":
+                self._absorbing += 1
                 for arg in node.args:
                     self._boolean(arg, self.type_of(arg), lambda found: errors.not_boolean(node.function, found))
+                self._absorbing -= 1
                 return BOOL
             case "?:":
                 return self._ternary(node)
@@ -205,9 +233,14 @@ class _Checker:
                 return self._equality(node)
             case "in":
                 return self._membership(node)
+        return self._applied(node)
+
+    def _applied(self, node: Call) -> Type:
         args = tuple(self.type_of(arg) for arg in (node.args if node.target is None else (node.target, *node.args)))
         if node.function == "type" and node.target is None and len(args) == 1:
             return TypeType(args[0])
+        if node.function in ("[]", "[?]") and isinstance(args[0], OptionalType):
+            return self._inside_optional(node, args[0], args[1])
         found = self._overload(node, args)
         if node.function == "matches" and node.args and isinstance(node.args[-1], Literal):
             self._pattern(node.args[-1])
@@ -221,8 +254,12 @@ class _Checker:
         condition, yes, no = node.args
         self._boolean(condition, self.type_of(condition), errors.not_a_condition)
         left, right = self.type_of(yes), self.type_of(no)
-        joined = join(left, right)
+        joined = join(left, right) or (DYN if self._env.lenient else None)
         return joined or self.report(node.span, errors.branches_differ(str(left), str(right)))
+
+    def _inside_optional(self, node: Call, owner: OptionalType, key: Type) -> Type:
+        found = self._overload(replace(node, function="[?]"), (owner.inner, key))
+        return found if isinstance(found, OptionalType) else OptionalType(DYN)
 
     def _overload(self, node: Call, args: tuple[Type, ...]) -> Type:
         name = node.function
@@ -248,7 +285,7 @@ class _Checker:
 
     def _equality(self, node: Call) -> Type:
         left, right = (self.type_of(arg) for arg in node.args)
-        if not _comparable(left, right):
+        if not (self._env.lenient or _comparable(left, right)):
             self.report(node.span, errors.never_equal(str(left), str(right)))
         self._enumerated(node.args[0], right)
         self._enumerated(node.args[1], left)
@@ -259,7 +296,7 @@ class _Checker:
         place = bare(place)
         match place:
             case ListType(element=inside) | MapType(key=inside):
-                if not _comparable(item, inside):
+                if not (self._env.lenient or _comparable(item, inside)):
                     self.report(node.span, errors.never_in(str(item), str(place)))
                 self._enumerated(node.args[0], inside)
                 if isinstance(node.args[1], ListExpr):
@@ -333,23 +370,27 @@ def _loop_type(node: Loop, target: Type, key: Type, results: list[Type]) -> Type
     return results[0] if isinstance(results[0], MapType) else DYN
 
 
+def _candidates(name: str, container: str) -> Iterator[str]:
+    """What a name may stand for, innermost first; a dot before it means exactly this."""
+    if not name.startswith("."):
+        parts = container.split(".") if container else []
+        for count in range(len(parts), 0, -1):
+            yield ".".join([*parts[:count], name])
+    yield name.removeprefix(".")
+
+
 def _comparable(left: Type, right: Type) -> bool:
+    match left, right:
+        case (ListType(element=a), ListType(element=b)) | (OptionalType(inner=a), OptionalType(inner=b)):
+            return _comparable(a, b)
+        case (MapType(key=k, value=v), MapType(key=l, value=w)):
+            return _comparable(k, l) and _comparable(v, w)
     return assignable(left, right) or (left in NUMBERS and right in NUMBERS)
-
-
-def _dotted(node: Expr) -> str | None:
-    match node:
-        case Ident(name=name):
-            return name
-        case Select(operand=operand, field=name, test=False, optional=False):
-            head = _dotted(operand)
-            return None if head is None else f"{head}.{name}"
-    return None
 
 
 def _named(node: Expr, type_: Type) -> str:
     """How a message calls the thing a field is read from: by its path when it has one."""
-    return _dotted(node) or str(type_)
+    return dotted_name(node) or str(type_)
 
 
 def _misfit(name: str, args: tuple[Type, ...], *, method: bool, known: bool) -> str:

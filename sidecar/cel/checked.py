@@ -93,6 +93,17 @@ class Checked:
         return _loops(self, self.expr)
 
 
+def dotted_name(node: Expr) -> str | None:
+    """The name that a chain of plain selections spells, such as ``a.b.c``."""
+    match node:
+        case Ident(name=name):
+            return name
+        case Select(operand=operand, field=name, test=False, optional=False):
+            head = dotted_name(operand)
+            return None if head is None else f"{head}.{name}"
+    return None
+
+
 def describe_label_gap(checked: Checked, known: Mapping[str, Sequence[str]]) -> list[str]:
     """The paths a rule reads that a label does not hold, such as ``record.created_at_ms`` or ``now_ms``."""
     return list(dict.fromkeys(str(path) for path in checked.paths if not is_known(path, known)))

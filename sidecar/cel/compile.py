@@ -71,11 +71,15 @@ def compile_program(
     parameters: Sequence[str],
     *,
     known: Mapping[str, Sequence[str]] | None = None,
+    untried: bool = False,
     limits: Limits = LIMITS,
 ) -> Compiled:
-    """Write the code of any expression: bound to the values of ``bound``, then called with those of ``parameters``."""
+    """Write the code of any expression: bound to the values of ``bound``, then called with those of ``parameters``.
+
+    With ``untried`` the parameters may be of another type than declared, or missing (``kernel.MISSING``).
+    """
     unit = Unit()
-    plan = Plan(frozenset(bound), known)
+    plan = Plan(frozenset(bound), known, untried)
     steps = unit.constant(limits.steps)
     unit.lines.append(f"meter = Meter({steps})")
     outside = {name: f"b{position}" for position, name in enumerate(bound)}

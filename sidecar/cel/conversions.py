@@ -2,16 +2,19 @@
 
 import math
 import re
+from decimal import Decimal
 from typing import Any
 
 from sidecar.cel import errors
 from sidecar.cel.ast import UInt
 from sidecar.cel.errors import EvaluationError
+from sidecar.cel.times import Duration, Timestamp
 from sidecar.cel.values import as_int, as_uint, no_overload
 
 _WHOLE = re.compile(r"[+-]?[0-9]+\Z")
 _REAL = re.compile(r"[+-]?(?:(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][+-]?[0-9]+)?|inf(?:inity)?|nan)\Z", re.IGNORECASE)
 _DIGITS = 20
+_LEAST_POWER, _MOST_POWER = -4, 6
 _TRUE = frozenset(("1", "t", "true", "TRUE", "True"))
 _FALSE = frozenset(("0", "f", "false", "FALSE", "False"))
 
@@ -26,6 +29,8 @@ def to_int(value: Any) -> int:
         return as_int(int(value))
     if type(value) is float and -(2.0**63) < value < 2.0**63:
         return math.trunc(value)
+    if type(value) is Timestamp:
+        return value.seconds
     if type(value) is str and len(value) <= _DIGITS and _WHOLE.match(value):
         return as_int(int(value))
     if type(value) in (float, str):
@@ -66,7 +71,9 @@ def to_string(value: Any) -> str:
     if type(value) in (int, UInt):
         return str(int(value))
     if type(value) is float:
-        return _shown_double(value)
+        return shown_double(value)
+    if type(value) in (Timestamp, Duration):
+        return str(value)
     if type(value) is bytes:
         try:
             return value.decode()
@@ -75,12 +82,18 @@ def to_string(value: Any) -> str:
     raise no_overload("string", value)
 
 
-def _shown_double(value: float) -> str:
+def shown_double(value: float) -> str:
+    """The shortest text that is read back as the same double; large and small ones with an exponent."""
     if math.isinf(value):
         return "+Inf" if value > 0 else "-Inf"
     if math.isnan(value):
         return "NaN"
-    return str(int(value)) if value.is_integer() and abs(value) < 1e15 else repr(value)  # noqa: PLR2004 - then exponents
+    _, digits, last = Decimal(repr(value)).normalize().as_tuple()
+    assert isinstance(last, int)
+    power = len(digits) - 1 + last
+    if value == 0.0 or _LEAST_POWER <= power < _MOST_POWER:
+        return repr(value).removesuffix(".0")
+    return f"{value:.{len(digits) - 1}e}"
 
 
 def to_bytes(value: Any) -> bytes:

@@ -5,12 +5,27 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from sidecar.cel.ast import Bind, Call, Expr, Ident, ListExpr, Literal, Loop, MapExpr, Select
-from sidecar.cel.checked import Checked, is_known
+from sidecar.cel.checked import Checked, dotted_name, is_known
 from sidecar.cel.frames import Frame, Unit
-from sidecar.cel.kernel import Expected
+from sidecar.cel.kernel import Expected, Input
+from sidecar.cel.library import LIBRARY, helper_name
 from sidecar.cel.loops import find_join, guarded, loop_body
 from sidecar.cel.patterns import compile_pattern
-from sidecar.cel.types import BOOL, DYN, INT, NOTHING, STRING, ListType, MapType, ObjectType, Type, bare
+from sidecar.cel.types import (
+    BOOL,
+    BYTES,
+    DYN,
+    INT,
+    NOTHING,
+    STRING,
+    ListType,
+    MapType,
+    ObjectType,
+    OptionalType,
+    Type,
+    bare,
+)
+from sidecar.cel.wrapped import TypeValue
 
 _HELPERS = {
     "+": "add", "-": "subtract", "*": "multiply", "/": "divide", "%": "modulo", "-_": "negate", "!": "invert",
@@ -18,8 +33,9 @@ _HELPERS = {
     "[]": "index", "in": "member", "size": "size", "contains": "contains", "startsWith": "starts_with",
     "endsWith": "ends_with", "matches": "matches", "int": "to_int", "uint": "to_uint", "double": "to_double",
     "string": "to_string", "bytes": "to_bytes", "bool": "to_bool", "dyn": "to_dyn",
-    "type": "type_of",
+    "type": "type_of", **{name: helper_name(name) for name in LIBRARY},
 }  # fmt: skip
+_MADE = frozenset((STRING, BYTES, DYN))
 _COMPARISONS = frozenset(("==", "!=", "<", "<=", ">", ">="))
 
 
@@ -29,6 +45,8 @@ class Plan:
 
     bound: frozenset[str]
     known: Mapping[str, Sequence[str]] | None = None
+    untried: bool = False
+    """Whether the variables' own values come from outside unchecked, or may be missing."""
 
 
 @dataclass
@@ -109,14 +127,24 @@ class Emitter:
             case Call():
                 return self._call(node)
             case ListExpr():
-                return f"[{', '.join(map(self.emit, node.items))}]"
+                return f"[{', '.join(self._item(node, position) for position in range(len(node.items)))}]"
             case MapExpr():
-                entries = (f"({self.emit(key)}, {self.emit(value)})" for key, value in node.entries)
-                return f"make_map([{', '.join(entries)}])"
+                return f"make_map([{', '.join(self._entry(node, position) for position in range(len(node.entries)))}])"
             case Loop():
                 return self._loop(node)
             case Bind():
                 return self._bind(node)
+
+    def _item(self, node: ListExpr, position: int) -> str:
+        code = self.emit(node.items[position])
+        return f"*given({code})" if position in node.optional else code
+
+    def _entry(self, node: MapExpr, position: int) -> str:
+        key, value = map(self.emit, node.entries[position])
+        if position not in node.optional:
+            return f"({key}, {value})"
+        local = self.unit.fresh("k")
+        return f"*(({local}, v) for {local} in ({key},) for v in given({value}))"
 
     def condition(self, node: Expr) -> str:
         """The code of a node that must be true or false."""
@@ -136,6 +164,9 @@ class Emitter:
         if isinstance(node, Ident) or node.id in self.checked.refs:
             return self._variable(node)
         assert isinstance(node, Select)
+        if node.optional or isinstance(self.type_of(node.operand), OptionalType):
+            word = "read_optional" if node.optional else "read"
+            return f"{word}({self.emit(node.operand)}, {self.unit.constant(self._expected(node))})"
         key = self._chain(node)
         if key is not None and (held := self.frame.find(key)) is not None:
             return held
@@ -146,11 +177,15 @@ class Emitter:
 
     def _variable(self, node: Expr) -> str:
         name = self.local(node.name) if isinstance(node, Ident) else None
+        if name is None and node.id not in self.checked.refs:
+            return f"undeclared({self.unit.constant(dotted_name(node))})"
         key = name or self.checked.refs[node.id].name
         if name is None and self.checked.refs[node.id].kind == "type":
-            return self.unit.constant(self.type_of(node))
+            return self.unit.constant(TypeValue(key))
         found = self.frame.find(key)
         assert found is not None, key
+        if name is None and self.plan.untried:
+            return f"{self.unit.constant(Input(key, self.type_of(node)))}.admit({found})"
         return f"settled({found})" if self.careful and name is not None else found
 
     def _owner(self, node: Select) -> str:
@@ -162,7 +197,7 @@ class Emitter:
     def _chain(self, node: Expr) -> tuple[str, ...] | None:
         """The key under which a path's value is kept: its variable and its fields."""
         fields: list[str] = []
-        while node.id not in self.checked.refs and isinstance(node, Select) and not node.test:
+        while node.id not in self.checked.refs and isinstance(node, Select) and not (node.test or node.optional):
             fields.append(node.field)
             node = node.operand
         ref = self.checked.refs.get(node.id)
@@ -172,8 +207,8 @@ class Emitter:
         return None if local is None else (local, *reversed(fields))
 
     def _expected(self, node: Select) -> Expected:
-        owner = self.type_of(node.operand)
-        owner = bare(owner)
+        owner = bare(self.type_of(node.operand))
+        owner = bare(owner.inner) if isinstance(owner, OptionalType) else owner
         path = self.checked.path(node)
         shown = str(path) if path else node.field
         if isinstance(owner, ObjectType) and node.field in owner.fields:
@@ -216,14 +251,34 @@ class Emitter:
                 return f"invert({self.emit(node.args[0])})" if self.careful else f"(not {self.condition(node.args[0])})"
             case "in":
                 return self._membership(node)
+        return self._applied(node)
+
+    def _applied(self, node: Call) -> str:
         parts = node.args if node.target is None else (node.target, *node.args)
         if node.function == "matches" and isinstance(parts[1], Literal) and self.type_of(parts[0]) == STRING:
             pattern = self.unit.constant(compile_pattern(str(parts[1].value)), ("pattern", parts[1].value))
             return f"({pattern}.search({self.emit(parts[0])}) is not None)"
         types = tuple(map(self.type_of, parts))
         code = [self.emit(part) for part in parts]
+        if node.function == "[?]" or (node.function == "[]" and isinstance(types[0], OptionalType)):
+            return self._taken_perhaps(node, code)
+        if node.function not in _HELPERS:
+            return f"undeclared({self.unit.constant(node.function)})"
         written = _inline(node.function, types, code) or f"{_HELPERS[node.function]}({', '.join(code)})"
-        return self._entered(node, written) if node.function == "[]" else written
+        return self._entered(node, written) if node.function == "[]" else self._made(node, written)
+
+    def _made(self, node: Call, code: str) -> str:
+        """What a function makes may be long: it is paid for by its size."""
+        if not (node.function == "+" or node.function in LIBRARY):
+            return code
+        if not (isinstance(self.type_of(node), ListType) or self.type_of(node) in _MADE):
+            return code
+        return f"{self.frame.find('meter')}.grown({code})" if self.careful else f"modest({code})"
+
+    def _taken_perhaps(self, node: Call, code: list[str]) -> str:
+        type_ = self.type_of(node)
+        inner = type_.inner if isinstance(type_, OptionalType) else DYN
+        return f"index_optional({', '.join(code)}, {self.unit.constant(Expected('[?]', inner))})"
 
     def _entered(self, node: Call, code: str) -> str:
         """What is taken out of a list or map enters the rule there, so it must be of its type."""
@@ -296,7 +351,7 @@ class Emitter:
 
 def _inline(function: str, types: tuple[Type, ...], code: list[str]) -> str | None:
     """The operation written out, where the types make Python's meaning the same as CEL's."""
-    inner = [bare(type_) for type_ in types]
+    inner = [bare(type_) for type_ in types] or [DYN]
     if function in _COMPARISONS and inner[0] == inner[-1] and inner[0] in (STRING, INT, BOOL):
         return f"({code[0]} {function} {code[1]})"
     if inner[0] == STRING:

@@ -127,6 +127,10 @@ def macro_variable() -> str:
     return "a loop variable must be a plain name"
 
 
+def one_variable_twice(name: str) -> str:
+    return f"both loop variables are called '{name}'"
+
+
 def has_needs_field() -> str:
     return "has() takes one field selection, like has(record.scope)"
 
@@ -135,11 +139,15 @@ def message_literal() -> str:
     return "protobuf messages are not supported; write a map, like {'key': value}"
 
 
-def optional_syntax() -> str:
-    return "an optional entry needs '?' before an expression"
+def no_optional_here() -> str:
+    return "a call cannot be optional; '.?' takes a field's name"
 
 
 # --- the types --------------------------------------------------------------------------------------------------------
+
+
+def unknown_type(text: str) -> str:
+    return f"there is no type {text!r}; write one like 'int', 'list(string)' or 'map(string, dyn)'"
 
 
 def unknown_name(name: str, known: Iterable[str]) -> str:
@@ -204,6 +212,10 @@ def not_a_condition(found: str) -> str:
 
 def wrong_type(wanted: str, found: str) -> str:
     return f"this must be {wanted}, but it is {found}"
+
+
+def not_optional(found: str) -> str:
+    return f"'?' takes an optional value, but this is {found}"
 
 
 def branches_differ(left: str, right: str) -> str:
@@ -285,6 +297,70 @@ def bad_key(kind: str) -> str:
 
 def bad_conversion(value: object, kind: str) -> str:
     return f"{shown(value)} cannot become {kind}"
+
+
+def none_has_no_value() -> str:
+    return "an optional value that is none has no value"
+
+
+def outside_years() -> str:
+    return "a timestamp lies in the years 1 to 9999"
+
+
+def too_long_a_time() -> str:
+    return "the time between is too long for a duration"
+
+
+def unknown_zone(name: str) -> str:
+    return f"{shown(name)} is no time zone; write a name like 'Europe/Paris' or an offset like '+02:00'"
+
+
+def no_position(position: int, length: int) -> str:
+    return f"there is no position {position} in a string of {length}"
+
+
+def no_range(start: int, end: int) -> str:
+    return f"a substring cannot start at {start} and end at {end}"
+
+
+def too_long_a_text(limit: int) -> str:
+    return f"the result is longer than {limit}"
+
+
+def no_clause(letter: str) -> str:
+    return f"'%{letter}' is no clause of format(); the clauses are %s %d %f %e %b %o %x %X and %%"
+
+
+def too_precise(limit: int) -> str:
+    return f"format() writes at most {limit} digits after the point"
+
+
+def too_few_arguments() -> str:
+    return "format() has more clauses than arguments"
+
+
+def not_formatted(letter: str, kind: str) -> str:
+    return f"'%{letter}' does not write {kind}"
+
+
+def no_numbers() -> str:
+    return "there is no greatest or least of nothing"
+
+
+def negative_shift() -> str:
+    return "bits cannot be shifted by less than nothing"
+
+
+def no_variable(name: str) -> str:
+    return f"'{name}' is not given"
+
+
+def wrong_input(name: str, kind: str) -> str:
+    return f"'{name}' holds {kind}, which is no value of CEL"
+
+
+def one_key() -> str:
+    return "a Python dict cannot hold both a bool and the number equal to it as keys"
 
 
 def over_budget(limit: int) -> str:

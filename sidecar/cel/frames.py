@@ -3,7 +3,9 @@
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from sidecar.cel import conversions, kernel, values
+from sidecar.cel import conversions, kernel, optionals, times, values, wrapped
+from sidecar.cel.ast import UInt
+from sidecar.cel.library import LIBRARY, helper_name
 
 
 def _public(module: Any) -> dict[str, Any]:
@@ -11,7 +13,12 @@ def _public(module: Any) -> dict[str, Any]:
 
 
 KERNEL: Mapping[str, Any] = {
+    **{helper_name(name): function for name, function in LIBRARY.items()},
+    "UInt": UInt,
+    **_public(times),
+    **_public(wrapped),
     **_public(values),
+    **_public(optionals),
     **_public(conversions),
     **_public(kernel),
     "FAULTS": kernel.FAULTS,

@@ -4,9 +4,10 @@
 """
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 
+from sidecar.cel import encoders, math_ext, optionals, selectors, strings_ext, times
 from sidecar.cel.types import (
     DYN,
     ListType,
@@ -47,6 +48,7 @@ string.matches(string) bool; matches(string, string) bool
 +(timestamp, duration) timestamp; +(duration, timestamp) timestamp; +(duration, duration) duration
 -(timestamp, timestamp) duration; -(timestamp, duration) timestamp; -(duration, duration) duration
 %(int, int) int; %(uint, uint) uint
+[?](list(A), int) optional_type(A); [?](map(A, B), A) optional_type(B)
 int(int) int; int(uint) int; int(double) int; int(string) int; int(timestamp) int
 uint(int) uint; uint(uint) uint; uint(double) uint; uint(string) uint
 double(int) double; double(uint) double; double(double) double; double(string) double
@@ -57,31 +59,37 @@ bool(bool) bool; bool(string) bool
 dyn(A) dyn
 """
 _SIGNATURE = re.compile(
-    r"(?:(?P<receiver>[a-z]+(?:\([^.]*\))?)\.)?(?P<name>[^(\s]+)\((?P<args>.*)\) (?P<result>[^;]+)$"
+    r"(?:(?P<receiver>[a-z_]+(?:\([^.]*\))?)\.)?(?P<name>[^(\s]+)\((?P<args>.*)\) (?P<result>[^;]+)$"
 )
+NAMESPACES = frozenset(("math", "strings", "optional", "base64"))
+"""What some functions' names begin with: ``math.abs(…)`` is no method."""
 _NAMES = {"null_type": "null", "google.protobuf.Timestamp": "timestamp", "google.protobuf.Duration": "duration"}
 _PRIMS = frozenset(("bool", "int", "uint", "double", "string", "bytes", "null", "dyn", "timestamp", "duration"))
 
 
-def type_named(text: str) -> Type:
+def type_named(text: str, inner: "Callable[[str], Type] | None" = None) -> Type:
     """The type of a name such as ``int``, ``list(string)`` or ``map(string, dyn)``. Raises ValueError."""
+    inner = type_named if inner is None else inner
     text = text.strip()
     head, _, rest = text.partition("(")
     parts = _split(rest[:-1]) if rest else []
     name = _NAMES.get(head, head)
     if name == "list":
-        return ListType(type_named(parts[0]) if parts else DYN)
+        return ListType(inner(parts[0]) if parts else DYN)
     if name == "map":
-        return MapType(*(type_named(part) for part in parts or ("dyn", "dyn")))
+        return MapType(*map(inner, parts or ("dyn", "dyn")))
     if name in _PRIMS:
         return Prim(name)
     if name == "optional_type":
-        return OptionalType(type_named(parts[0]) if parts else DYN)
+        return OptionalType(inner(parts[0]) if parts else DYN)
     if name == "type":
         return TypeType(DYN)
-    if len(name) == 1:
-        return Param(name)
     raise ValueError(f"there is no type {text!r}")
+
+
+def _type_or_parameter(text: str) -> Type:
+    """The type in a signature, where ``A`` and ``B`` may stand for any."""
+    return type_named(text, _type_or_parameter) if len(text.strip()) > 1 else Param(text.strip())
 
 
 def _split(text: str) -> list[str]:
@@ -100,10 +108,13 @@ def _read(text: str) -> Overload:
     found = _SIGNATURE.match(text)
     if found is None:
         raise ValueError(text)
-    args = tuple(type_named(part) for part in _split(found["args"]))
-    receiver = found["receiver"]
-    args = args if receiver is None else (type_named(receiver), *args)
-    return Overload(found["name"], receiver is not None, args, type_named(found["result"]))
+    args = tuple(map(_type_or_parameter, _split(found["args"])))
+    receiver, result = found["receiver"], _type_or_parameter(found["result"])
+    if receiver is None:
+        return Overload(found["name"], method=False, args=args, result=result)
+    if receiver in NAMESPACES:
+        return Overload(f"{receiver}.{found['name']}", method=False, args=args, result=result)
+    return Overload(found["name"], method=True, args=(_type_or_parameter(receiver), *args), result=result)
 
 
 def signatures(table: str) -> list[Overload]:
@@ -123,7 +134,8 @@ def _operators() -> Iterable[Overload]:
 
 
 OVERLOADS: dict[str, list[Overload]] = {}
-for _overload in (*_operators(), *signatures(_TABLE)):
+_ROOMS = (times, selectors, optionals, strings_ext, math_ext, encoders)
+for _overload in (*_operators(), *signatures(_TABLE), *(one for room in _ROOMS for one in signatures(room.SIGNATURES))):
     OVERLOADS.setdefault(_overload.name, []).append(_overload)
 
 

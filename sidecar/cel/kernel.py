@@ -13,17 +13,23 @@ import re2
 from sidecar.cel import errors
 from sidecar.cel.ast import UInt
 from sidecar.cel.errors import CelError, EvaluationError, Unknown
-from sidecar.cel.types import DYN, NOTHING, ListType, MapType, Nullable, ObjectType, Prim, Type, TypeType
+from sidecar.cel.times import Duration, Timestamp
+from sidecar.cel.types import NOTHING, ListType, MapType, Nullable, ObjectType, OptionalType, Prim, Type, TypeType
 from sidecar.cel.values import equal, has_key, kind_of, no_overload, truth
+from sidecar.cel.wrapped import NONE, OptionalValue, TypeValue, keys_of, stored, told
 
 FAULTS = (CelError, LookupError, TypeError, AttributeError, ArithmeticError, ValueError, RecursionError, re2.error)
 """Everything by which an evaluation can fail to have a value."""
 
 WIDE_OUTER, WIDE_INNER = 1_024, 128
 """Longer lists are left to the careful form, which counts its steps."""
+WIDE_MADE, MADE_BY_STEP = 4_096, 16
+"""Longer values that an evaluation makes are left to it too; so much of one costs it a step."""
+SIZED = frozenset((str, bytes, list))
 
 PYTHON_TYPES: Mapping[str, type] = {
-    "bool": bool, "int": int, "uint": UInt, "double": float, "string": str, "bytes": bytes, "null": type(None)
+    "bool": bool, "int": int, "uint": UInt, "double": float, "string": str, "bytes": bytes, "null": type(None),
+    "timestamp": Timestamp, "duration": Duration,
 }  # fmt: skip
 _ABSENT = object()
 
@@ -34,6 +40,8 @@ def python_type(type_: Type) -> type | None:
         return list
     if isinstance(type_, (MapType, ObjectType)):
         return dict
+    if isinstance(type_, (OptionalType, TypeType)):
+        return OptionalValue if isinstance(type_, OptionalType) else TypeValue
     return PYTHON_TYPES.get(type_.name) if isinstance(type_, Prim) else None
 
 
@@ -61,8 +69,33 @@ class Expected:
         raise EvaluationError(errors.wrong_value(self.shown, str(wanted), kind_of(value)))
 
 
+MISSING = object()
+"""Stands for a variable that was not given."""
+
+
+@dataclass(frozen=True, slots=True)
+class Input:
+    """A variable of a program that anyone may call with anything."""
+
+    name: str
+    type: Type
+
+    def admit(self, value: Any) -> Any:
+        """The variable's value, if it is given and of the type."""
+        if value is MISSING:
+            raise EvaluationError(errors.no_variable(self.name))
+        return Expected(self.name, self.type).admit(value)
+
+
+def undeclared(name: str) -> NoReturn:
+    """A name that means nothing, where it is evaluated."""
+    raise EvaluationError(errors.no_variable(name))
+
+
 def read(owner: Any, expected: Expected) -> Any:
     """``owner.name``."""
+    if type(owner) is OptionalValue:
+        return OptionalValue(read(owner.value, expected)) if owner and present(owner.value, expected) else NONE
     if type(owner) is not dict:
         raise no_overload(f".{expected.name}", owner)
     value = owner.get(expected.name, _ABSENT)
@@ -75,21 +108,21 @@ def read(owner: Any, expected: Expected) -> Any:
 
 def present(owner: Any, expected: Expected) -> bool:
     """``has(owner.name)``. A field with a default is always there."""
+    if type(owner) is OptionalValue:
+        return bool(owner) and present(owner.value, expected)
     if type(owner) is not dict:
         raise no_overload("has", owner)
     return expected.name in owner or expected.default is not NOTHING
 
 
-_TYPE_VALUES: Mapping[type, TypeType] = {
-    **{python: TypeType(Prim(name)) for name, python in PYTHON_TYPES.items()},
-    list: TypeType(ListType(DYN)), dict: TypeType(MapType(DYN, DYN)),
-    TypeType: TypeType(TypeType(DYN)),
-}  # fmt: skip
-
-
-def type_of(value: Any) -> TypeType:
+def type_of(value: Any) -> TypeValue:
     """``type(value)``."""
-    return _TYPE_VALUES[type(value)]
+    return TypeValue(kind_of(value))
+
+
+def modest(value: Any) -> Any:
+    """A value that was made, for the fast form."""
+    return value if type(value) not in SIZED or len(value) <= WIDE_MADE else give_up()
 
 
 def give_up(*_: Any) -> NoReturn:
@@ -161,10 +194,17 @@ class Meter:
 
     def pay(self, items: Any) -> Any:
         """The items, paid for."""
-        self._left -= len(items)
+        return self._spend(len(items), items)
+
+    def grown(self, value: Any) -> Any:
+        """A value that was made, paid for by its size."""
+        return self._spend(len(value) // MADE_BY_STEP, value) if type(value) in SIZED else value
+
+    def _spend(self, steps: int, value: Any) -> Any:
+        self._left -= steps
         if self._left < 0:
             raise EvaluationError(errors.over_budget(self._limit))
-        return items
+        return value
 
 
 def elements(container: Any) -> Any:
@@ -172,7 +212,7 @@ def elements(container: Any) -> Any:
     if type(container) is list:
         return container
     if type(container) is dict:
-        return list(container)
+        return keys_of(container)
     raise no_overload("loop", container)
 
 
@@ -181,7 +221,7 @@ def pairs(container: Any) -> list[tuple[Any, Any]]:
     if type(container) is list:
         return list(enumerate(container))
     if type(container) is dict:
-        return list(container.items())
+        return [(told(key), value) for key, value in container.items()]
     raise no_overload("loop", container)
 
 
@@ -189,7 +229,7 @@ def put(table: dict[Any, Any], key: Any, value: Any) -> None:
     """Add one entry; a key twice is an error."""
     if has_key(table, key):
         raise EvaluationError(errors.duplicate_key(key))
-    table[key] = value
+    table[stored(key)] = value
 
 
 # --- what is prepared for one caller ----------------------------------------------------------------------------------
@@ -237,8 +277,10 @@ class Members:
         self._rest = [item for item in items if type(item) not in (str, int, UInt)]
 
     def __contains__(self, value: Any) -> bool:
-        hashed = type(value) in (str, int, UInt, float) and value in self._plain
-        return hashed or any(equal(value, item) for item in self._rest)
+        if type(value) in (str, int, UInt) and value in self._plain:
+            return True
+        among_plain = type(value) is float and any(equal(value, item) for item in self._plain)
+        return among_plain or any(equal(value, item) for item in self._rest)
 
 
 Index = Mapping[Any, Sequence[Any]]

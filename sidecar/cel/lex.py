@@ -49,6 +49,9 @@ _ESCAPE = re.compile(
     r"\\(?:x[0-9a-fA-F]{2}|X[0-9a-fA-F]{2}|u[0-9a-fA-F]{4}|U[0-9a-fA-F]{8}|[0-3][0-7]{2}|[abfnrtv\\?\"'`])"
 )
 _INT_MAX, _UINT_MAX = 2**63, 2**64 - 1
+_DIGITS = 21
+"""More than a number of 64 bits has, in any base: the rest need not be read to know that it does not fit."""
+_SHOWN = 60
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +66,7 @@ class Token:
     @property
     def shown(self) -> str:
         """The token as an error message names it."""
-        return "the end" if self.kind == "end" else f"'{self.text}'"
+        return "the end" if self.kind == "end" else f"'{_start(self.text)}'"
 
 
 class _Places:
@@ -114,14 +117,20 @@ def _number(text: str, span: Span) -> Token:
     lowered = text.lower()
     if not lowered.startswith("0x") and not lowered.rstrip("u").isdigit():
         return Token("literal", text, span, float(text))
-    number = int(lowered.rstrip("u"), 16 if lowered.startswith("0x") else 10)
+    digits = lowered.removeprefix("0x").rstrip("u").lstrip("0")[:_DIGITS] or "0"
+    number = int(digits, 16 if lowered.startswith("0x") else 10)
     if lowered.endswith("u"):
         if number > _UINT_MAX:
-            raise CelSyntaxError(errors.integer_out_of_range(text, "an unsigned integer"), span)
+            raise CelSyntaxError(errors.integer_out_of_range(_start(text), "an unsigned integer"), span)
         return Token("literal", text, span, UInt(number))
     if number > _INT_MAX:  # 2**63 itself may still follow a minus; the parser decides
-        raise CelSyntaxError(errors.integer_out_of_range(text, "an integer"), span)
+        raise CelSyntaxError(errors.integer_out_of_range(_start(text), "an integer"), span)
     return Token("literal", text, span, number)
+
+
+def _start(text: str) -> str:
+    """As much of a text as a message can bear."""
+    return text if len(text) <= _SHOWN else f"{text[: _SHOWN - 1]}…"
 
 
 def _string(source: str, at: int, opening: str, places: _Places) -> Token:

@@ -19,6 +19,8 @@ class Limits:
     """Loops inside loops."""
     errors: int = 100
     """Findings reported in one run."""
+    text: int = 1_000_000
+    """Characters, bytes or elements of one value that an evaluation makes."""
     steps: int = 100_000
     """Loop turns and list elements looked at in one evaluation: some 60 ms at worst."""
 

@@ -6,17 +6,23 @@ looked up in it. For every object left out the joining condition is false, so th
 rest of it would give: an error too is absorbed by ``false``.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
-from sidecar.cel.ast import Call, Expr, Loop
+from sidecar.cel.ast import Call, Expr, Loop, UInt
 from sidecar.cel.kernel import Expected, python_type
+from sidecar.cel.times import Duration, Timestamp
 from sidecar.cel.types import DYN, STRING, ListType, MapType, Nullable, Type, bare
+from sidecar.cel.wrapped import OptionalValue, TypeValue
 
 if TYPE_CHECKING:
     from sidecar.cel.emit import Emitter
 
-_GUARDS = {str: "str", int: "int", bool: "bool", float: "float", bytes: "bytes", list: "list", dict: "dict"}
+_GUARDS: Mapping[type, str] = {
+    str: "str", int: "int", bool: "bool", float: "float", bytes: "bytes", list: "list", dict: "dict",
+    **{class_: class_.__name__ for class_ in (UInt, Timestamp, Duration, OptionalValue, TypeValue)},
+}  # fmt: skip
 
 
 def guarded(local: str, code: str, type_: Type) -> str:
@@ -172,7 +178,7 @@ def _admission(emitter: "Emitter", node: Loop, locals_: list[str]) -> list[str]:
 def _check(local: str, type_: Type) -> list[str]:
     inner = bare(type_)
     python = python_type(inner)
-    if python not in _GUARDS:
+    if python is None or python not in _GUARDS:
         return []
     if python is float:
         return [f"if {local} is not None: {local} = widened({local})"]

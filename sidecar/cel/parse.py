@@ -5,7 +5,7 @@ from sidecar.cel.ast import Call, Expr, Ident, ListExpr, Literal, MapExpr, Scala
 from sidecar.cel.errors import CelSyntaxError, Span
 from sidecar.cel.lex import KEYWORDS, RESERVED, Token, tokens
 from sidecar.cel.limits import LIMITS, Limits
-from sidecar.cel.macros import METHOD_MACROS, expand
+from sidecar.cel.macros import MACROS, expand
 
 _BINARY = {
     "||": 1, "&&": 2,
@@ -175,7 +175,9 @@ class Parser:
         if token.kind not in ("name", "quoted") or (token.text in KEYWORDS and token.kind == "name"):
             raise self.unexpected("a field's name")
         self._advance()
-        if token.kind == "name" and not optional and self._takes("("):
+        if token.kind == "name" and self._takes("("):
+            if optional:
+                raise CelSyntaxError(errors.no_optional_here(), token.span)
             return self._invoke(token, expr, start)
         span = self._span(start)
         return Select(self.new_id(span), span, expr, token.text, optional=optional)
@@ -183,7 +185,7 @@ class Parser:
     def _invoke(self, name: Token, target: Expr | None, start: Span) -> Expr:
         args = self._arguments(")")
         span = self._span(start)
-        expanded = expand(self, name, target, args, span) if name.text in METHOD_MACROS else None
+        expanded = expand(self, name, target, args, span) if name.text in MACROS else None
         return expanded or Call(self.new_id(span), span, name.text, target, tuple(args))
 
     def _arguments(self, closing: str) -> list[Expr]:

@@ -158,6 +158,9 @@ def join(left: Type, right: Type) -> Type | None:
     if isinstance(left, ListType) and isinstance(right, ListType):
         element = join(left.element, right.element)
         return None if element is None else ListType(element)
+    if isinstance(left, OptionalType) and isinstance(right, OptionalType):
+        inner = join(left.inner, right.inner)
+        return None if inner is None else OptionalType(inner)
     return DYN if assignable(left, right) else None
 
 

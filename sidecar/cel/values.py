@@ -1,6 +1,7 @@
 """What CEL's operators and functions do to Python values. Every function raises on what has no value.
 
-Values are those of JSON (``str int float bool None list dict``) and ``bytes``, ``UInt``. A bool is no number, an
+Values are those of JSON (``str int float bool None list dict``), ``bytes``, ``UInt`` and the classes of ``times`` and
+``wrapped``. A bool is no number, an
 ``int`` has 64 bits, and numbers of different types are equal and ordered by what they are worth.
 """
 
@@ -11,15 +12,20 @@ from typing import Any
 from sidecar.cel import errors
 from sidecar.cel.ast import UInt
 from sidecar.cel.errors import EvaluationError
+from sidecar.cel.limits import LIMITS
 from sidecar.cel.patterns import compile_pattern
+from sidecar.cel.times import ARITHMETIC, Duration, Timestamp
+from sidecar.cel.wrapped import OptionalValue, TypeValue, stored, told
 
 _INT_MIN, _INT_MAX, _UINT_MAX = -(2**63), 2**63 - 1, 2**64 - 1
 _NAMES: Mapping[type, str] = {
     bool: "bool", int: "int", UInt: "uint", float: "double", str: "string", bytes: "bytes",
-    type(None): "null_type", list: "list", dict: "map",
+    type(None): "null_type", list: "list", dict: "map", Timestamp: "google.protobuf.Timestamp",
+    Duration: "google.protobuf.Duration", OptionalValue: "optional_type", TypeValue: "type",
 }  # fmt: skip
 _NUMBERS = frozenset((int, UInt, float))
-_SAME_ORDER = frozenset((bool, str, bytes))
+_ORDERED = frozenset((int, UInt, float, bool, str, bytes, Timestamp, Duration))
+_COUNTED = frozenset((list, dict, OptionalValue))
 
 
 def kind_of(value: Any) -> str:
@@ -45,15 +51,41 @@ def truth(value: Any) -> bool:
 def equal(left: Any, right: Any) -> bool:
     """CEL's equality, all the way down: numbers by worth, no bool is a number, different kinds are never equal."""
     left_type, right_type = type(left), type(right)
-    if left_type is list and right_type is list:
-        return len(left) == len(right) and all(map(equal, left, right))
-    if left_type is dict and right_type is dict:
+    if left_type is right_type:
+        return _Comparison().same(left, right) if left_type in _COUNTED else bool(left == right)
+    return left_type in _NUMBERS and right_type in _NUMBERS and _same_worth(left, right)
+
+
+def _same_worth(left: Any, right: Any) -> bool:
+    """Numbers of two types: where one is a double, both are compared as doubles."""
+    if type(left) is float or type(right) is float:
+        return float(left) == float(right)
+    return bool(left == right)
+
+
+class _Comparison:
+    """One comparison of lists or maps: parts that stand in many places are looked at in each, so they are counted."""
+
+    __slots__ = ("_left",)
+
+    def __init__(self) -> None:
+        self._left = LIMITS.steps
+
+    def same(self, left: Any, right: Any) -> bool:
+        """Whether two values are equal."""
+        kind = type(left)
+        if kind is not type(right) or kind not in _COUNTED:
+            return equal(left, right)
+        if kind is OptionalValue:
+            return bool(left) == bool(right) and (not left or self.same(left.value, right.value))
+        self._left -= len(left) + 1
+        if self._left < 0:
+            raise EvaluationError(errors.over_budget(LIMITS.steps))
+        if kind is list:
+            return len(left) == len(right) and all(map(self.same, left, right))
         return len(left) == len(right) and all(
-            has_key(right, key) and equal(value, lookup(right, key)) for key, value in left.items()
+            has_key(right, told(key)) and self.same(value, lookup(right, told(key))) for key, value in left.items()
         )
-    if left_type is right_type or (left_type in _NUMBERS and right_type in _NUMBERS):
-        return bool(left == right)
-    return False
 
 
 def differ(left: Any, right: Any) -> bool:
@@ -64,10 +96,11 @@ def differ(left: Any, right: Any) -> bool:
 def _order(operation: str, decide: Callable[[Any, Any], bool]) -> Callable[[Any, Any], bool]:
     def ordered(left: Any, right: Any) -> bool:
         left_type, right_type = type(left), type(right)
+        if left_type is right_type and left_type in _ORDERED:
+            return decide(left, right)
         if left_type in _NUMBERS and right_type in _NUMBERS:
-            return decide(left, right)
-        if left_type is right_type and left_type in _SAME_ORDER:
-            return decide(left, right)
+            mixed = left_type is float or right_type is float
+            return decide(float(left), float(right)) if mixed else decide(left, right)
         raise no_overload(operation, left, right)
 
     return ordered
@@ -112,10 +145,20 @@ def _arithmetic(
             if kind is UInt:
                 return as_uint(whole(int(left), int(right)))
             if kind in joined:
-                return left + right
+                return _joined(left, right)
+        timed = ARITHMETIC.get((operation, kind, type(right)))
+        if timed is not None:
+            return timed(left, right)
         raise no_overload(operation, left, right)
 
     return calculate
+
+
+def _joined(left: Any, right: Any) -> Any:
+    """Two strings, bytes or lists as one, which nobody can double without end."""
+    if len(left) + len(right) > LIMITS.text:
+        raise EvaluationError(errors.too_long_a_text(LIMITS.text))
+    return left + right
 
 
 def _whole_quotient(left: int, right: int) -> int:
@@ -177,6 +220,8 @@ def _stored_key(table: dict[Any, Any], key: Any) -> Any:
     kind = type(key)
     if kind is not str and kind is not bool and kind not in _NUMBERS:
         raise no_overload("key", table, key)
+    if kind is bool and stored(key) in table:
+        return stored(key)
     if key not in table:
         raise KeyError(key)
     if kind is str:
@@ -230,9 +275,9 @@ def make_map(pairs: list[tuple[Any, Any]]) -> dict[Any, Any]:
     for key, value in pairs:
         if type(key) not in (str, int, UInt, bool):
             raise EvaluationError(errors.bad_key(kind_of(key)))
-        if key in table:
+        if stored(key) in table:
             raise EvaluationError(errors.duplicate_key(key))
-        table[key] = value
+        table[stored(key)] = value
     return table
 
 
