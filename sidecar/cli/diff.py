@@ -5,6 +5,7 @@ import asyncio
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import groupby, islice
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +25,8 @@ from sidecar.records.schemas import load_kinds
 from sidecar.records.store import Snapshot, Store, Tenant
 
 SAME, DIFFERS, TROUBLE = 0, 1, 2
+MOST_TOLD = 20
+"""Units that are told one by one for each caller, kind and effect."""
 Askers = Mapping[str, Identity]
 
 
@@ -116,15 +119,24 @@ async def _empty(snap: Snapshot, kinds: Kinds) -> bool:
 def _sorted(diff: Diff) -> list[tuple[Change, Tally]]:
     def place(entry: tuple[Change, Tally]) -> tuple[Any, ...]:
         change, tally = entry
-        return change.caller, change.kind, change.effect, -tally.records, change.of or "", change.fields
+        return (*_way(change), -tally.records, change.of or "")
 
     return sorted(diff.tallies.items(), key=place)
 
 
+def _way(change: Change) -> tuple[Any, ...]:
+    """A change whatever the unit."""
+    return change.caller, change.kind, change.effect, change.fields
+
+
 def _tell(compared: _Compared, terminal: Terminal) -> None:
-    for change, tally in _sorted(compared.diff):
-        colour = GREEN if change.effect in ("appears", "unmasked") else RED
-        terminal.line(terminal.painted(harmless(sentence(change, tally)), colour))
+    for _, changes in groupby(_sorted(compared.diff), key=lambda entry: _way(entry[0])):
+        for change, tally in islice(changes, MOST_TOLD):
+            colour = GREEN if change.effect in ("appears", "unmasked") else RED
+            terminal.line(terminal.painted(harmless(sentence(change, tally)), colour))
+        rest = [tally.records for _, tally in changes]
+        if rest:
+            terminal.line(f"and so do {sum(rest)} more, of {len(rest)} other units; --json tells all")
     if not compared.diff.tallies:
         terminal.line(f"nothing changes; callers compared: {len(compared.askers) - len(compared.absent)}")
     if compared.absent:

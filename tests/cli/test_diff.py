@@ -61,6 +61,19 @@ def test_what_appears_is_told_in_a_sentence(sidecar: Sidecar) -> None:
 
 
 @pytest.mark.usefixtures("stored")
+def test_many_units_are_told_together(sidecar: Sidecar) -> None:
+    """Where a change concerns many units the greatest are told, and of the rest how many records and units there are."""
+    units = [letter(100 + number, scope={**FINANCE, "owning_org_unit_id": f"u{number:02}"}) for number in range(30)]
+    sidecar("load", ndjson(Path("many"), *units))
+    lines = sidecar("diff", "old", "wider", "--as", "ops.json").out.splitlines()
+    assert lines[0].startswith("12 dead letters of finance become visible to ops")
+    assert len(lines) == 21
+    assert lines[-1] == "and so do 12 more, of 12 other units; --json tells all"
+    changes = sidecar("diff", "old", "wider", "--as", "ops.json", "--json").json["changes"]
+    assert (len(changes), sum(one["records"] for one in changes)) == (32, 43)
+
+
+@pytest.mark.usefixtures("stored")
 def test_masks_are_compared(sidecar: Sidecar) -> None:
     """A field that is masked from now on, or no longer, is told with its records."""
     ran = sidecar("diff", "wider", "masking", "--as", "fin.json")
