@@ -68,6 +68,14 @@ def nearest(name: str, known: Iterable[str]) -> str:
     return f"; did you mean '{close[0]}'?" if close else ""
 
 
+_MOST_SHOWN = 100
+
+
+def start(text: str) -> str:
+    """As much of a rule's text as a sentence can bear."""
+    return text if len(text) <= _MOST_SHOWN else f"{text[: _MOST_SHOWN - 1]}…"
+
+
 # --- the text ---------------------------------------------------------------------------------------------------------
 
 
@@ -116,7 +124,7 @@ def escape_in_bytes(text: str) -> str:
 
 
 def integer_out_of_range(text: str, kind: str) -> str:
-    return f"{text} does not fit {kind} of 64 bits"
+    return f"{start(text)} does not fit {kind} of 64 bits"
 
 
 def reserved_word(word: str) -> str:
@@ -151,23 +159,23 @@ def unknown_type(text: str) -> str:
 
 
 def unknown_name(name: str, known: Iterable[str]) -> str:
-    return f"there is no '{name}' here{nearest(name, known)}"
+    return f"there is no '{start(name)}' here{nearest(name, known)}"
 
 
 def unknown_field(name: str, owner: str, known: Iterable[str]) -> str:
-    return f"{owner} has no field '{name}'{nearest(name, known)}"
+    return f"{start(owner)} has no field '{start(name)}'{nearest(name, known)}"
 
 
 def no_fields(type_name: str, name: str) -> str:
-    return f"{type_name} has no fields, so '.{name}' cannot be read"
+    return f"{start(type_name)} has no fields, so '.{start(name)}' cannot be read"
 
 
 def has_no_meaning(type_name: str, name: str) -> str:
-    return f"has() asks for a field, but {type_name} has none, so '.{name}' cannot be asked for"
+    return f"has() asks for a field, but {start(type_name)} has none, so '.{start(name)}' cannot be asked for"
 
 
 def unknown_function(name: str, known: Iterable[str]) -> str:
-    return f"there is no function '{name}'{nearest(name, known)}"
+    return f"there is no function '{start(name)}'{nearest(name, known)}"
 
 
 def never_equal(left: str, right: str) -> str:
@@ -231,17 +239,17 @@ def loop_predicate(macro: str, found: str) -> str:
 
 
 def shadows(name: str) -> str:
-    return f"'{name}' already has a meaning here; give the loop variable another name"
+    return f"'{start(name)}' already has a meaning here; give the loop variable another name"
 
 
 def not_in_enum(value: str, allowed: Sequence[str]) -> str:
     close = nearest(value, allowed)
     shown = ", ".join(f"'{item}'" for item in allowed[:8]) + (", …" if len(allowed) > 8 else "")  # noqa: PLR2004
-    return f"'{value}' never occurs here{close or f'; the values are {shown}'}"
+    return f"'{start(value)}' never occurs here{close or f'; the values are {shown}'}"
 
 
 def bad_pattern(reason: str) -> str:
-    return f"this is no RE2 pattern: {reason}"
+    return f"this is no RE2 pattern: {start(reason)}"
 
 
 def too_large_with_lets(limit: int) -> str:

@@ -51,7 +51,6 @@ _ESCAPE = re.compile(
 _INT_MAX, _UINT_MAX = 2**63, 2**64 - 1
 _DIGITS = 21
 """More than a number of 64 bits has, in any base: the rest need not be read to know that it does not fit."""
-_SHOWN = 60
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +65,7 @@ class Token:
     @property
     def shown(self) -> str:
         """The token as an error message names it."""
-        return "the end" if self.kind == "end" else f"'{_start(self.text)}'"
+        return "the end" if self.kind == "end" else f"'{errors.start(self.text)}'"
 
 
 class _Places:
@@ -121,16 +120,11 @@ def _number(text: str, span: Span) -> Token:
     number = int(digits, 16 if lowered.startswith("0x") else 10)
     if lowered.endswith("u"):
         if number > _UINT_MAX:
-            raise CelSyntaxError(errors.integer_out_of_range(_start(text), "an unsigned integer"), span)
+            raise CelSyntaxError(errors.integer_out_of_range(text, "an unsigned integer"), span)
         return Token("literal", text, span, UInt(number))
     if number > _INT_MAX:  # 2**63 itself may still follow a minus; the parser decides
-        raise CelSyntaxError(errors.integer_out_of_range(_start(text), "an integer"), span)
+        raise CelSyntaxError(errors.integer_out_of_range(text, "an integer"), span)
     return Token("literal", text, span, number)
-
-
-def _start(text: str) -> str:
-    """As much of a text as a message can bear."""
-    return text if len(text) <= _SHOWN else f"{text[: _SHOWN - 1]}…"
 
 
 def _string(source: str, at: int, opening: str, places: _Places) -> Token:
