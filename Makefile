@@ -2,7 +2,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: demo test check lock clean
+.PHONY: demo test soak check lock clean
 
 # Everything below needs the environment; it is made once and again whenever the lock changes.
 $(BIN)/.installed: requirements.lock pyproject.toml
@@ -17,10 +17,16 @@ demo: $(BIN)/.installed  ## a small company's records, served on 127.0.0.1:8480
 test: $(BIN)/.installed  ## every test
 	$(BIN)/python -m pytest
 
+soak: $(BIN)/.installed  ## 50 million random rules, records and callers against other engines; SOAK_MINUTES (60) bounds it
+	$(BIN)/python tests/differential/campaign.py
+
 check: $(BIN)/.installed  ## lint, format and types
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+
+bench: $(BIN)/.installed  ## what we promise, measured against baselines of the same run
+	$(BIN)/python bench/run.py $(BENCH)
 
 lock: $(BIN)/.installed  ## pin every dependency by hash, naming no index
 	$(BIN)/pip install --quiet uv

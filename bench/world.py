@@ -28,20 +28,22 @@ HIDDEN_LABELS = 300
 
 @dataclass(frozen=True, slots=True)
 class Reliability:
-    """``records`` in each of the four collections under ``labels`` labels of one unit, below newer ones of another.
-
-    ``hidden`` counts the newer records in each collection.
-    """
+    """So many records in each of the four collections, under so many labels of one unit."""
 
     labels: int
     records: int
-    hidden: int = 0
+    unit: str = SEEN_UNIT
+    since_ms: int = NOW_MS
 
     def made(self) -> Iterator[Made]:
         """Every record, collection by collection."""
         for kind in COLLECTIONS:
-            yield from _collection(kind, SEEN_UNIT, self.labels, self.records, NOW_MS)
-            yield from _collection(kind, HIDDEN_UNIT, HIDDEN_LABELS, self.hidden, NOW_MS + 10_000_000)
+            yield from _collection(kind, self.unit, self.labels, self.records, self.since_ms)
+
+
+def newer_hidden(number: int) -> Reliability:
+    """So many records in each collection, all newer than the others, of another unit."""
+    return Reliability(HIDDEN_LABELS, number, HIDDEN_UNIT, NOW_MS + 10_000_000)
 
 
 @cache
@@ -80,7 +82,7 @@ def scope(unit: str, place: int) -> Record:
 
 def _collection(kind: str, unit: str, labels: int, records: int, since_ms: int) -> Iterator[Made]:
     """Records whose times and labels are shuffled, so that neither follows the order in which they are stored."""
-    randomly = random.Random(f"{kind} {unit} {labels} {records}")
+    randomly = random.Random(f"{kind} {unit} {labels} {records}")  # noqa: S311 - the same records every time
     times = list(range(records))
     randomly.shuffle(times)
     for number, time in enumerate(times):

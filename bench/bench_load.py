@@ -1,0 +1,98 @@
+"""``load`` of 50,000 dead letters from a file, against inserting ready rows into the same tables and indexes."""
+
+import asyncio
+import sqlite3
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import orjson
+from measure import Result, compared, in_turns
+from world import dead_letters, kinds
+
+from sidecar.records.ingest import Intake
+from sidecar.records.load import BATCH, Load, Refused
+from sidecar.records.sources import sources
+from sidecar.records.sqlite import SqliteStore
+
+BOUND = 2.5
+ROUNDS = 5
+RECORDS, LABELS = 50_000, 150
+KIND = "dead_letter"
+
+
+class Unwatched:
+    """Nobody looks on."""
+
+    def refused(self, fault: Refused) -> None:
+        """Every record is valid."""
+        raise AssertionError(fault)
+
+    def stage(self, name: str, unit: str, total: int | None) -> None:
+        """Say nothing."""
+
+    def advance(self, units: int) -> None:
+        """Say nothing."""
+
+
+def main(folder: Path) -> Iterator[Result]:
+    file = folder / f"{KIND}.ndjson"
+    lines = ({"kind": kind, "record": record} for kind, record in dead_letters(RECORDS, LABELS))
+    file.write_bytes(b"".join(orjson.dumps(line) + b"\n" for line in lines))
+    target = folder / "loaded.db"
+    _load(file, target)
+    ready = _Ready(target)
+    works = {"load": lambda: _load(file, target), "executemany": lambda: ready.insert(folder / "inserted.db")}
+    taken = in_turns(works, ROUNDS)
+    assert _Ready(folder / "inserted.db").rows == ready.rows, "the baseline stores something else"
+    yield compared(f"load of {RECORDS:,} records, {LABELS} labels", taken["load"], taken["executemany"], BOUND)
+
+
+def _empty(path: Path) -> SqliteStore:
+    for suffix in ("", "-wal", "-shm"):
+        path.with_name(path.name + suffix).unlink(missing_ok=True)
+    return SqliteStore(path, kinds(), Intake(kinds()).accept)
+
+
+def _load(file: Path, target: Path) -> None:
+    store = _empty(target)
+    loaded = Load(kinds(), Intake(kinds()), store, Unwatched()).run(sources(file, kinds()))
+    asyncio.run(store.close())
+    assert loaded.accepted[KIND] == RECORDS
+
+
+class _Ready:
+    """The rows of a store, ready to be inserted into another."""
+
+    def __init__(self, path: Path) -> None:
+        self._connection = sqlite3.connect(path)
+        self.tenants = self._all("tenant")
+        self.labels = self._all("label")
+        self.rows = self._all(f"record_{KIND}")
+        self._connection.close()
+
+    def _all(self, table: str) -> list[tuple[Any, ...]]:
+        return self._connection.execute(f"SELECT * FROM {table}").fetchall()
+
+    def insert(self, path: Path) -> None:
+        """Insert all of them, in batches of the size that ``load`` has, each durable; counts as they grow."""
+        asyncio.run(_empty(path).close())
+        connection = sqlite3.connect(path, isolation_level=None)
+        connection.execute("PRAGMA synchronous = FULL")
+        connection.execute("PRAGMA cache_size = -65536")
+        connection.execute("PRAGMA mmap_size = 268435456")
+        _insert(connection, "tenant", self.tenants)
+        _insert(connection, "label", [(*label[:-1], 0) for label in self.labels])
+        for start in range(0, len(self.rows), BATCH):
+            rows = self.rows[start : start + BATCH]
+            connection.execute("BEGIN IMMEDIATE")
+            _insert(connection, f"record_{KIND}", rows)
+            counts = [(number, label) for label, number in Counter(row[2] for row in rows).items()]
+            connection.executemany("UPDATE label SET records = records + ? WHERE label_id = ?", counts)
+            connection.execute("COMMIT")
+        connection.close()
+
+
+def _insert(connection: sqlite3.Connection, table: str, rows: list[tuple[Any, ...]]) -> None:
+    connection.executemany(f"INSERT INTO {table} VALUES ({', '.join('?' * len(rows[0]))})", rows)
