@@ -125,12 +125,14 @@ class _Walk:
     def _by_head(self, lanes: Sequence[Lane], condition: Clause) -> list[Headed]:
         """The lanes that hold something, in the order of their first records."""
         path = self.path
-        inside = path.lane("l.value ->> 1", "l.value ->> 0", "?1")
+        keys: Sequence[Any] = [label for _, label in lanes] if path.column is None else lanes
+        label, value = ("l.value", "NULL") if path.column is None else ("l.value ->> 1", "l.value ->> 0")
+        inside = path.lane(label, value, "?1")
         head = f"SELECT {path.first} FROM {path.joined} WHERE {inside}{sql.numbered(condition, 3)} "
         found = self.at.connection.execute(
             f"SELECT l.key, ({head} ORDER BY {path.sorted(last=False)} LIMIT 1) AS head FROM json_each(?2) AS l "
             f"WHERE ?1 IS NOT NULL ORDER BY head",
-            (self.at.tenant_id, orjson.dumps(lanes).decode(), *condition.values),
+            (self.at.tenant_id, orjson.dumps(keys).decode(), *condition.values),
         )
         return [(lanes[key], head) for key, head in found if head is not None]
 
