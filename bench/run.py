@@ -9,12 +9,13 @@ from dataclasses import asdict
 from pathlib import Path
 
 import bench_cold
+import bench_engine
 import bench_hidden
 import bench_load
 import bench_page
 from measure import Result
 
-BENCHES = {"page": bench_page, "hidden": bench_hidden, "load": bench_load, "cold": bench_cold}
+BENCHES = {"page": bench_page, "hidden": bench_hidden, "load": bench_load, "cold": bench_cold, "engine": bench_engine}
 
 
 def main() -> int:

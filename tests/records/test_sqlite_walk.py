@@ -5,12 +5,12 @@ from pathlib import Path
 
 import orjson
 import pytest
+from test_sqlite_store import NOTE, A, Units, note, refuse
 
 from sidecar.records.kind import Kinds
 from sidecar.records.sqlite import SqliteStore, sql
 from sidecar.records.sqlite.tables import Table
 from sidecar.records.store import Is, Lanes, Prepared, Read, Row
-from tests.records.test_sqlite_store import NOTE, A, Units, note, refuse
 
 MANY = 200
 
