@@ -59,5 +59,4 @@ _OF_HTTP = {
     408: ("request_timeout", "the body took too long to come"),
     413: ("body_too_large", "the body is larger than this server takes"),
     415: ("unsupported_media_type", "the body has a content type or an encoding that is not read here"),
-    417: ("expectation_failed", "the Expect header asks for something this server does not do"),
 }

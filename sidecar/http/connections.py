@@ -14,7 +14,7 @@ from aiohttp import web
 from aiohttp.http_exceptions import HttpProcessingError
 
 from sidecar.http.answer import POLICY_HEADER, fault
-from sidecar.http.parser import MOST_HEADERS, Parser, too_large
+from sidecar.http.parser import MOST_HEADERS, Parser, UnmetExpectation, too_large
 
 SERVER = "sidecar"
 """What we say we are: nobody outside need know the versions."""
@@ -141,6 +141,8 @@ class Connection(web.RequestHandler):
             raise ConnectionError("an answer is under way, so there is no room for another")
         if too_large(exc):
             return self._listener.answer(431, "headers_too_large", _too_large(self._listener.bounds))
+        if isinstance(exc, UnmetExpectation):
+            return self._listener.answer(417, "expectation_failed", _UNMET)
         if not isinstance(exc, HttpProcessingError):
             log.error("a request failed outside its handler", exc_info=exc)
             return self._listener.answer(503, "unavailable", "the request could not be answered")
@@ -205,6 +207,9 @@ class Connection(web.RequestHandler):
         if self.transport is not None:
             self.transport.write(_bytes(self._listener.answer(status, code, message)))
         self.force_close()
+
+
+_UNMET = "the Expect header asks for something this server does not do"
 
 
 def _too_large(bounds: Bounds) -> str:

@@ -15,6 +15,9 @@ MOST_HEADERS = 100
 READ_AHEAD = 2**16
 """How much of a body waits for its reader before the peer is told to wait."""
 
+CONTINUE = "100-continue"
+"""All that a request may expect: that it is told to go on."""
+
 Messages = tuple[Sequence[tuple[RawRequestMessage, StreamReader]], bool, bytes]
 
 
@@ -25,6 +28,10 @@ def require_strict_parser() -> None:
             "aiohttp has no compiled parser here; install it from a wheel for this platform, "
             "and unset AIOHTTP_NO_EXTENSIONS"
         )
+
+
+class UnmetExpectation(HttpProcessingError):  # noqa: N818 - what is unmet is the request
+    """A request expects what this server does not do; aiohttp would answer past every handler, quoting it."""
 
 
 class Parser(HttpRequestParser):
@@ -75,6 +82,8 @@ class Parser(HttpRequestParser):
             largest = self._header_seen
         if largest > self._header_bytes:
             raise LineTooLong(b"the header block", self._header_bytes)
+        if not all(_answerable(message) for message, _ in messages):
+            raise UnmetExpectation
         return messages, upgraded, tail
 
 
@@ -83,6 +92,11 @@ def too_large(error: BaseException | None) -> bool:
     if isinstance(error, LineTooLong):
         return True
     return isinstance(error, BadHttpMessage) and error.message.startswith("Too many headers")
+
+
+def _answerable(message: RawRequestMessage) -> bool:
+    """Whether a request expects nothing but to be told to go on."""
+    return all(expected.lower() == CONTINUE for expected in message.headers.getall("Expect", ()))
 
 
 def _size(message: RawRequestMessage) -> int:
