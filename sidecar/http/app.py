@@ -82,10 +82,12 @@ async def _proved(request: web.Request, handler: Handler) -> web.StreamResponse:
 
 
 def _peer(request: web.Request) -> str | None:
-    """The address of the peer; None on a Unix socket."""
+    """The address of the peer; None on a Unix socket, and an empty one, which nobody trusts, when it cannot be told."""
     transport = request.transport
     peer = None if transport is None else transport.get_extra_info("peername")
-    return peer[0] if isinstance(peer, tuple) else None
+    if isinstance(peer, tuple):
+        return peer[0]
+    return None if isinstance(peer, str | bytes) else ""
 
 
 class _Bounds:
