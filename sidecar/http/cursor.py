@@ -54,7 +54,7 @@ class Sealer:
     def seal(self, position: Position, bond: Bond) -> str:
         """The cursor behind a position."""
         place = orjson.dumps([position.order, position.key])
-        return base64.urlsafe_b64encode(self._ciphers[0].encrypt(place, bond.parts)).rstrip(b"=").decode()
+        return _text(self._ciphers[0].encrypt(place, bond.parts))
 
     def open(self, cursor: str, bond: Bond) -> Position | None:
         """The position of a cursor; None for whatever was not sealed here for this bond, whatever its defect."""
@@ -64,6 +64,8 @@ class Sealer:
             sealed = base64.b64decode(cursor + "=" * (-len(cursor) % 4), altchars=b"-_", validate=True)
         except (binascii.Error, ValueError):
             return None
+        if _text(sealed) != cursor:  # base64 has several texts for the same bytes; a cursor has one
+            return None
         for cipher in self._ciphers:
             try:
                 order, key = orjson.loads(cipher.decrypt(sealed, bond.parts))
@@ -71,3 +73,7 @@ class Sealer:
                 continue
             return Position(tuple(order), tuple(key))
         return None
+
+
+def _text(sealed: bytes) -> str:
+    return base64.urlsafe_b64encode(sealed).rstrip(b"=").decode()
