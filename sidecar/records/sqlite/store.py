@@ -184,23 +184,21 @@ class SqliteStore:
         async def run(work: Callable[[], T]) -> T:
             # SQLite counts a cached statement's steps over all its runs: the handler counts for itself.
             ticks = count(1)
-            connection.set_progress_handler(lambda: next(ticks) * TICK > STEP_BUDGET, TICK)
             try:
-                return work()
+                with _watched(connection, lambda: next(ticks) * TICK > STEP_BUDGET):
+                    return work()
             except sqlite3.OperationalError as error:
                 if error.sqlite_errorcode != sqlite3.SQLITE_INTERRUPT:
                     raise
             deadline = time.monotonic() + self._timeout
-            connection.set_progress_handler(lambda: time.monotonic() > deadline, TICK)
-            slow = asyncio.get_running_loop().run_in_executor(self._slow, work)
-            try:
-                return await asyncio.shield(slow)
-            except asyncio.CancelledError:
-                connection.interrupt()
-                await asyncio.wait([slow])  # nobody else gets the connection while the thread is on it
-                raise
-            finally:
-                connection.set_progress_handler(None, 0)
+            with _watched(connection, lambda: time.monotonic() > deadline):
+                slow = asyncio.get_running_loop().run_in_executor(self._slow, work)
+                try:
+                    return await asyncio.shield(slow)
+                except asyncio.CancelledError:
+                    connection.interrupt()
+                    await asyncio.wait([slow])  # nobody else gets the connection while the thread is on it
+                    raise
 
         return run
 
@@ -297,6 +295,16 @@ class SqliteStore:
         for connection in (*self._idle, self._writer):
             connection.close()
         self._idle.clear()
+
+
+@contextmanager
+def _watched(connection: sqlite3.Connection, over: Callable[[], bool]) -> Iterator[None]:
+    """Interrupts what the connection does once it is over. It ends with the work, or it would interrupt the next."""
+    connection.set_progress_handler(over, TICK)
+    try:
+        yield
+    finally:
+        connection.set_progress_handler(None, 0)
 
 
 @contextmanager
