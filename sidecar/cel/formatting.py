@@ -16,6 +16,7 @@ from sidecar.cel.wrapped import TypeValue, told
 
 _CLAUSE = re.compile(r"%(?:\.([0-9]+))?(.?)", re.DOTALL)
 _PRECISION, _MOST = 6, 1_000
+_BY_STEP = 16
 _WHOLE = frozenset((int, UInt))
 
 
@@ -55,37 +56,31 @@ def _refused(letter: str, value: Any) -> EvaluationError:
 
 
 def _text(value: Any, _: int) -> str:
-    return _shown(value, 0)
+    return _Text().of(value)
 
 
-_NESTED = 64
+class _Text:
+    """Any value as text. What stands in many places is written in each, so it is counted."""
 
+    def __init__(self) -> None:
+        self._left = LIMITS.steps
 
-def _shown(value: Any, depth: int) -> str:
-    """Any value as text: strings bare, maps in the order of their keys."""
-    if depth > _NESTED:
-        raise EvaluationError(errors.too_long_a_text(LIMITS.text))
-    if type(value) is list:
-        return f"[{_within(_shown(item, depth + 1) for item in value)}]"
-    if type(value) is dict:
-        entries = sorted((_shown(told(key), depth + 1), _shown(item, depth + 1)) for key, item in value.items())
-        return f"{{{_within(f'{key}: {item}' for key, item in entries)}}}"
-    write = _SCALARS.get(type(value))
-    if write is None:
-        raise _refused("s", value)
-    return write(value)
-
-
-def _within(pieces: Iterator[str]) -> str:
-    """The pieces, as long as they are not too long together."""
-    kept: list[str] = []
-    length = 0
-    for piece in pieces:
-        length += len(piece)
-        if length > LIMITS.text:
-            raise EvaluationError(errors.too_long_a_text(LIMITS.text))
-        kept.append(piece)
-    return ", ".join(kept)
+    def of(self, value: Any) -> str:
+        """The text of a value: strings bare, maps in the order of their keys."""
+        self._left -= 1
+        if self._left < 0:
+            raise EvaluationError(errors.over_budget(LIMITS.steps))
+        if type(value) is list:
+            return f"[{', '.join(map(self.of, value))}]"
+        if type(value) is dict:
+            entries = sorted((self.of(told(key)), self.of(item)) for key, item in value.items())
+            return f"{{{', '.join(f'{key}: {item}' for key, item in entries)}}}"
+        write = _SCALARS.get(type(value))
+        if write is None:
+            raise _refused("s", value)
+        text = write(value)
+        self._left -= len(text) // _BY_STEP
+        return text
 
 
 def _bytes_shown(value: bytes) -> str:

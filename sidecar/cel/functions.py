@@ -64,26 +64,29 @@ _SIGNATURE = re.compile(
 NAMESPACES = frozenset(("math", "strings", "optional", "base64"))
 """What some functions' names begin with: ``math.abs(…)`` is no method."""
 _NAMES = {"null_type": "null", "google.protobuf.Timestamp": "timestamp", "google.protobuf.Duration": "duration"}
+_PARTS = {"list": 1, "map": 2, "optional_type": 1, "type": 1}
 _PRIMS = frozenset(("bool", "int", "uint", "double", "string", "bytes", "null", "dyn", "timestamp", "duration"))
 
 
 def type_named(text: str, inner: "Callable[[str], Type] | None" = None) -> Type:
     """The type of a name such as ``int``, ``list(string)`` or ``map(string, dyn)``. Raises ValueError."""
     inner = type_named if inner is None else inner
-    text = text.strip()
-    head, _, rest = text.partition("(")
-    parts = _split(rest[:-1]) if rest else []
+    head, opened, rest = text.strip().partition("(")
+    parts = _split(rest.removesuffix(")")) if opened else []
     name = _NAMES.get(head, head)
-    if name == "list":
-        return ListType(inner(parts[0]) if parts else DYN)
-    if name == "map":
-        return MapType(*map(inner, parts or ("dyn", "dyn")))
-    if name in _PRIMS:
-        return Prim(name)
-    if name == "optional_type":
-        return OptionalType(inner(parts[0]) if parts else DYN)
-    if name == "type":
-        return TypeType(DYN)
+    if opened and not (parts and rest.endswith(")") and len(parts) == _PARTS.get(name)):
+        raise ValueError(f"there is no type {text!r}")
+    match name:
+        case "list":
+            return ListType(inner(parts[0]) if parts else DYN)
+        case "map":
+            return MapType(*map(inner, parts or ("dyn", "dyn")))
+        case "optional_type":
+            return OptionalType(inner(parts[0]) if parts else DYN)
+        case "type":
+            return TypeType(inner(parts[0]) if parts else DYN)
+        case _ if name in _PRIMS:
+            return Prim(name)
     raise ValueError(f"there is no type {text!r}")
 
 

@@ -11,6 +11,7 @@ from sidecar.cel.compile import compile_program
 from sidecar.cel.errors import CelError, EvaluationError
 from sidecar.cel.functions import type_named
 from sidecar.cel.kernel import FAULTS, MISSING, without_value
+from sidecar.cel.limits import LIMITS
 from sidecar.cel.parse import parse
 from sidecar.cel.times import Duration, Timestamp
 from sidecar.cel.types import DYN, Type
@@ -38,7 +39,7 @@ class Program:
         """
         try:
             given = [_taken_in(name, values[name]) if name in values else MISSING for name in self.variables]
-            return _given_out(self._evaluate(*given), {})
+            return _Outcome().given_out(self._evaluate(*given))
         except CelError:
             raise
         except FAULTS as fault:
@@ -88,20 +89,24 @@ def _taken_in(name: str, value: Any) -> Any:
     raise EvaluationError(errors.wrong_input(name, kind_of(value)))
 
 
-def _given_out(value: Any, seen: dict[int, Any]) -> Any:
-    """A value for outside: maps get their bool keys back. Parts that stand in many places are made once."""
-    if type(value) not in (list, dict, OptionalValue):
-        return value
-    if id(value) not in seen:
-        seen[id(value)] = _remade(value, seen)
-    return seen[id(value)]
+class _Outcome:
+    """A value on its way out: maps get their bool keys back, and what one part in many places makes is counted."""
 
+    def __init__(self) -> None:
+        self._left = LIMITS.text
 
-def _remade(value: Any, seen: dict[int, Any]) -> Any:
-    if type(value) is list:
-        return [_given_out(item, seen) for item in value]
-    if type(value) is OptionalValue:
-        return OptionalValue(_given_out(value.value, seen)) if value else value
-    if any(type(key) is BoolKey and key.value in value for key in value):
-        raise EvaluationError(errors.one_key())
-    return {told(key): _given_out(item, seen) for key, item in value.items()}
+    def given_out(self, value: Any) -> Any:
+        """The value for outside."""
+        kind = type(value)
+        if kind is OptionalValue:
+            return OptionalValue(self.given_out(value.value)) if value else value
+        if kind is not list and kind is not dict:
+            return value
+        self._left -= len(value) + 1
+        if self._left < 0:
+            raise EvaluationError(errors.too_long_a_text(LIMITS.text))
+        if kind is list:
+            return [self.given_out(item) for item in value]
+        if any(type(key) is BoolKey and key.value in value for key in value):
+            raise EvaluationError(errors.one_key())
+        return {told(key): self.given_out(item) for key, item in value.items()}
