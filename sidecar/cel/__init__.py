@@ -17,6 +17,8 @@ from sidecar.cel.errors import (
     Span,
     Unknown,
 )
+from sidecar.cel.estimate import too_costly
+from sidecar.cel.impossible import never_true
 from sidecar.cel.law import law
 from sidecar.cel.limits import LIMITS, Limits
 from sidecar.cel.parse import parse
@@ -92,6 +94,8 @@ __all__ = [
     "compile_rule",
     "describe_label_gap",
     "law",
+    "never_true",
     "parse",
+    "too_costly",
     "type_from_schema",
 ]

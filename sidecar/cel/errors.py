@@ -260,6 +260,53 @@ def too_many_errors(count: int) -> str:
     return f"there are more errors; the first {count} are shown"
 
 
+# --- conditions that can never be true, or cost too much --------------------------------------------------------------
+
+
+def never_true(reason: str) -> str:
+    return f"the rule is never true: {reason}"
+
+
+def always(value: object) -> str:
+    return f"this is always {str(value).lower()}"
+
+
+def always_fails(reason: str) -> str:
+    return f"this always ends in an error ({start(reason)})"
+
+
+def always_there(name: str) -> str:
+    return f"'{start(name)}' is always there"
+
+
+def not_there(name: str) -> str:
+    return f"'{start(name)}' would have to be there and not to be there"
+
+
+def cannot_be(name: str | None) -> str:
+    what = "nothing" if name is None else f"no value of '{start(name)}'"
+    return f"{what} meets this and what must hold with it"
+
+
+def with_itself() -> str:
+    return "this compares a value with itself"
+
+
+def with_its_opposite() -> str:
+    return "this would have to be true and false at once"
+
+
+def no_way(reason: str) -> str:
+    return f"every way through this is closed, the first because {reason}"
+
+
+def too_costly(estimate: int, limit: int, assumed: int) -> str:
+    return (
+        f"this may take {estimate:,} steps, and {limit:,} are allowed; nest fewer loops, "
+        f"or bound the lists by maxItems in the schema (without it a list counts as {assumed} elements)"
+    )
+
+
 # --- one evaluation ---------------------------------------------------------------------------------------------------
 
 

@@ -24,5 +24,10 @@ class Limits:
     steps: int = 100_000
     """Loop turns and list elements looked at in one evaluation: some 60 ms at worst."""
 
+    assumed: int = 50
+    """Elements that a list is taken to have at most, for the estimate, when no ``maxItems`` bounds it."""
+    cost: int = 2_000_000
+    """Steps that one evaluation may take by the estimate."""
+
 
 LIMITS = Limits()

@@ -18,9 +18,10 @@ class Prim:
 
 @dataclass(frozen=True, slots=True)
 class ListType:
-    """A list of one type."""
+    """A list of one type. ``most`` is how many elements a schema allows; it plays no part in equality."""
 
     element: "Type"
+    most: int | None = field(default=None, compare=False)
 
     def __str__(self) -> str:
         return f"list({self.element})"
@@ -144,8 +145,11 @@ def assignable(wanted: Type, found: Type) -> bool:
 
 
 def join(left: Type, right: Type) -> Type | None:
-    """The one type of two branches, or None."""
-    if left == right:
+    """The one type of two branches, or None. What either may be, the joined one may be: its enum holds both."""
+    if isinstance(left, Prim) and left == right:
+        both = tuple(dict.fromkeys(left.enum + right.enum)) if left.enum and right.enum else ()
+        return Prim(left.name, both)
+    if left == right and not isinstance(left, ListType):
         return left
     if DYN in (left, right):
         return DYN
@@ -208,7 +212,7 @@ def _from_values(schema: Mapping[str, Any], name: str) -> Type:
 
 def _from_kind(kind: str, schema: Mapping[str, Any], name: str) -> Type:
     if kind == "array":
-        return ListType(type_from_schema(schema.get("items", {}), f"{name}[]"))
+        return ListType(type_from_schema(schema.get("items", {}), f"{name}[]"), schema.get("maxItems"))
     if kind == "object":
         return _from_object(schema, name)
     if kind == "string":

@@ -12,6 +12,7 @@ from sidecar.errors import ConfigError, Finding, PolicyError
 from sidecar.policy.compiling import Parsed, Problems, Typing, compiled_policy
 from sidecar.policy.load import PolicyDocument, load_policy
 from sidecar.policy.rules import KindPolicies, Rule
+from sidecar.policy.sense import refuse_senseless
 from sidecar.records.kind import Kinds
 from sidecar.records.schemas import load_schema, shipped_schemas
 from sidecar.shipped import shipped
@@ -76,6 +77,7 @@ def build(folders: Sequence[Path], kinds: Kinds, *, labels_only: bool = False) -
         typing = Typing.of(kind, caller_type)
         policies = [compiled_policy(one, typing, problems) for one in parsed if _applies(one.policy, name)]
         compiled[name] = KindPolicies(kind, tuple(policies))
+    refuse_senseless(compiled, problems)
     if labels_only:
         _refuse_beyond(compiled, problems)
     if problems.kinds:

@@ -74,8 +74,8 @@ UNSCOPED, FINANCE, LEGAL = note("u"), note("f", unit="Finance "), note("l", unit
         (["allow all: true", "deny nameless: caller.actor_id == 'bob'"], "flu", ""),
         (["allow all: true", "deny always: true"], "", ""),
         (["deny never: false"], "", ""),
-        (["allow err: record.unit == 'legal' && 1 / 0 == 1"], "", ""),
-        (["allow err: 1 / 0 == 1", "allow all: true"], "flu", "flu"),
+        (["allow err: record.unit == 'legal' && 1 / size(record.classes) == 1"], "", ""),
+        (["allow err: 1 / size(record.classes) == 1", "allow all: true"], "flu", "flu"),
         (["allow unless: !(record.unit == 'legal')"], "f", "f"),
         (["allow late: now_ms >= 5"], "flu", "flu"),
         (["allow early: now_ms < 5"], "", ""),
@@ -294,7 +294,7 @@ MASKED = policy(
     redact=[
         "record.author: caller.actor_id == 'ada'",
         "record.code: record.unit in caller.org_units",
-        "record.deep.inner: 1 / 0 == 1",
+        "record.deep.inner: 1 / size(record.classes) == 1",
     ],
 )
 FULL = note("n", unit="finance", author="eva", deep={"inner": "i", "other": "o"})
