@@ -1,14 +1,18 @@
 """Which parts of a condition are one and the same: parts of one shape always have one value, for CEL has no effects."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
+from sidecar.cel import errors
 from sidecar.cel.ast import Bind, Call, Expr, Ident, ListExpr, Literal, Loop, MapExpr, Select, children
 from sidecar.cel.checked import Checked
 from sidecar.cel.compile import compile_program
 from sidecar.cel.errors import EvaluationError
+from sidecar.cel.limits import LIMITS
 
+FOLDING = replace(LIMITS, steps=1_000)
+"""What it may take to find the value of a part that reads nothing."""
 Names = Mapping[str, int]
 """The shapes that the names bound around a part stand for."""
 
@@ -26,7 +30,7 @@ class Shapes:
     """Gives every shape a number. Two parts of one shape have the same number, whatever their place."""
 
     _numbers: dict[tuple[Any, ...], int] = field(default_factory=dict)
-    _constants: dict[int, Constant] = field(default_factory=dict)
+    _constants: dict[int, Constant | None] = field(default_factory=dict)
 
     def new(self) -> int:
         """A shape like no other: an element of a loop."""
@@ -102,8 +106,11 @@ def _head(node: Expr) -> tuple[Any, ...]:  # noqa: PLR0911 - one return a node
     return (type(node).__name__,)
 
 
-def _evaluated(checked: Checked, node: Expr) -> Constant:
+def _evaluated(checked: Checked, node: Expr) -> Constant | None:
+    """The value of a part that reads nothing; None when finding it takes too long."""
+    program: Any = compile_program(checked.part(node), (), (), limits=FOLDING).bind()
     try:
-        return Constant(compile_program(checked.part(node), (), ()).bind()())  # type: ignore[call-arg] # no parameters
+        return Constant(program())
     except EvaluationError as error:
-        return Constant(None, str(error))
+        too_long = str(error) == errors.over_budget(FOLDING.steps)
+        return None if too_long else Constant(None, str(error))

@@ -199,6 +199,13 @@ def test_a_condition_of_very_many_ways_is_left_alone() -> None:
     assert refusal(" && ".join([*parts, "record.flag", "!record.flag"])) is not None
 
 
+def test_a_constant_that_takes_long_is_left_alone() -> None:
+    """Finding the value of a part that reads nothing is bounded too: then nothing is said about it."""
+    numbers = f"[{', '.join(map(str, range(400)))}]"
+    assert refusal(f"record.flag && {numbers}.map(n, n + 1).size() == 1") is not None
+    assert refusal(f"record.flag && {numbers}.map(n, {numbers}.map(m, m + n)).size() == 1") is None
+
+
 # --- the law ----------------------------------------------------------------------------------------------------------
 
 ATOMS = (
