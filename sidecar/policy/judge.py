@@ -9,7 +9,7 @@ import orjson
 
 from sidecar.identity.caller import Caller
 from sidecar.policy.bundle import Bundle
-from sidecar.policy.standing import Authority, Labels, Record, Standing, masked_document, touched
+from sidecar.policy.standing import NO_MASKS, Authority, Labels, Record, Standing, masked_document, touched
 from sidecar.records.canonical import policy_view
 from sidecar.records.store import Lanes, Row, Snapshot, Tenant
 
@@ -52,21 +52,22 @@ class Verdicts:
         standing = self.standings.get(row.kind)
         if standing is None:
             return None
-        if row.label_id in standing.lanes.clean and not self.verify:
+        label = row.label_id
+        if label in standing.lanes.clean and not self.verify:
             return row
-        return self._judged(standing, row, fields)
+        return self._judged(standing, row, label, fields)
 
     def labels(self, kind: str) -> Mapping[int, Record]:
         """The pruned records of the labels that this caller sees or may see, masked."""
         standing = self.standings.get(kind)
         return standing.shown if standing is not None else {}
 
-    def _judged(self, standing: Standing, row: Row, fields: Sequence[str]) -> Row | None:
+    def _judged(self, standing: Standing, row: Row, label: int, fields: Sequence[str]) -> Row | None:
         """A row that is masked, or decided by more than its label."""
-        depends = row.label_id in standing.lanes.depends
-        if not depends and row.label_id not in standing.lanes.visible:
+        depends = label in standing.lanes.depends
+        if not depends and label not in standing.lanes.visible:
             return None
-        masks = standing.masked.get(row.label_id, frozenset())
+        masks = standing.masked.get(label, NO_MASKS)
         if depends or self.verify:
             authority = standing.authority
             view = policy_view(authority.policies.kind, orjson.loads(row.doc))
@@ -77,8 +78,9 @@ class Verdicts:
             return row
         if fields and touched(masks, fields):
             return None
-        document = masked_document(row.stored, masks)
-        return row if document is row.stored else row._replace(masked=document)
+        stored = row.stored
+        document = masked_document(stored, masks)
+        return row if document is stored else row._replace(masked=document)
 
 
 @dataclass(slots=True)
