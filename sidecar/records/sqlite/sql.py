@@ -184,6 +184,34 @@ def lane_heads(path: Path, condition: Clause, last: bool) -> str:
     )
 
 
+def heads(path: Path, condition: Clause) -> str:
+    """The number of each of some lanes and the leading column of its first record, in order; null for an empty lane.
+
+    Like ``first_places`` it binds the tenant, the lanes as JSON (where labels are the path, a lane is its label), and
+    the condition's values.
+    """
+    head = _first(path, condition, path.first, last=False)
+    return f"SELECT l.key, ({head}) AS head FROM json_each(?2) AS l WHERE ?1 IS NOT NULL ORDER BY head"
+
+
+def first_places(path: Path, condition: Clause, last: bool) -> str:
+    """The number of each of some lanes that hold something, and the whole place of its first record, in order."""
+    row = _first(path, condition, f"{path.record}._row", last)
+    names, direction = path.table.order + path.table.key, " DESC" if last else ""
+    return (
+        f"SELECT l.key, {', '.join(f'r.{name}' for name in names)} FROM json_each(?2) AS l "
+        f"CROSS JOIN {path.table.name} AS r ON r._row = ({row}) "
+        f"WHERE ?1 IS NOT NULL ORDER BY {', '.join(f'r.{name}{direction}' for name in names)}"
+    )
+
+
+def _first(path: Path, condition: Clause, column: str, last: bool) -> str:
+    """One column of the first record of the lane ``l``."""
+    label, value = ("l.value", "NULL") if path.column is None else ("l.value ->> 1", "l.value ->> 0")
+    inside = path.lane(label, value, "?1") + numbered(condition, 3)
+    return f"SELECT {column} FROM {path.joined} WHERE {inside} ORDER BY {path.sorted(last)} LIMIT 1"
+
+
 def _lanes(path: Path) -> str:
     least = f"SELECT min(i._label) FROM {path.source} WHERE i._tenant = ?1 AND {path.value} ="
     return (

@@ -2,6 +2,7 @@
 
 import heapq
 import sqlite3
+from collections import Counter
 from collections.abc import Generator, Iterator, Sequence
 from dataclasses import dataclass
 from operator import itemgetter
@@ -18,8 +19,8 @@ Strategy = Literal["auto", "lanes", "tenant"]
 Lane = tuple[Any, int]
 Raw = tuple[Any, ...]
 """A record as SQL gives it: its label, its document, then its order and key."""
-Headed = tuple[Lane, Any]
-"""A lane with the leading column of its first record, if it was looked for."""
+Headed = tuple[Lane, Sequence[Any]]
+"""A lane with the place of its first record, or with as much of it as tells lanes apart."""
 
 MANY_LANES = 5_000
 """Above it, the tenant's own index is tried first: finding each lane's head would cost more than a page."""
@@ -90,7 +91,7 @@ class _Walk:
         condition = self.condition + self.path.beyond(after, self.last)
         if len(lanes) <= GROUP:
             return self._merged(lanes, condition)
-        headed = [(lane, None) for lane in lanes] if self.last else self._by_head(lanes, condition)
+        headed = self._headed(lanes, condition)
         groups = [
             self._due(headed[start : start + GROUP], condition, number)
             for number, start in enumerate(range(0, len(headed), GROUP))
@@ -98,10 +99,9 @@ class _Walk:
         return (raw for raw in heapq.merge(*groups, key=_place, reverse=self.last) if raw[0] is not None)
 
     def _due(self, headed: Sequence[Headed], condition: Clause, number: int) -> Iterator[Raw]:
-        """The records of a group behind a mark that sorts before them, so that merging opens it no sooner than then."""
-        first = headed[0][1]
-        if first is not None:
-            yield (None, None, first)
+        """The records of a group behind a mark where the first one stands, so that merging opens it no sooner."""
+        _, first = headed[0]
+        yield (None, None, *first)
         yield from self._merged([lane for lane, _ in headed], condition, number)
 
     def _merged(self, lanes: Sequence[Lane], condition: Clause, number: int = 0) -> Iterator[Raw]:
@@ -122,19 +122,23 @@ class _Walk:
             [bound for key in keyed for bound in (*key, *condition.values)],
         )
 
-    def _by_head(self, lanes: Sequence[Lane], condition: Clause) -> list[Headed]:
-        """The lanes that hold something, in the order of their first records."""
-        path = self.path
-        keys: Sequence[Any] = [label for _, label in lanes] if path.column is None else lanes
-        label, value = ("l.value", "NULL") if path.column is None else ("l.value ->> 1", "l.value ->> 0")
-        inside = path.lane(label, value, "?1")
-        head = f"SELECT {path.first} FROM {path.joined} WHERE {inside}{sql.numbered(condition, 3)} "
-        found = self.at.connection.execute(
-            f"SELECT l.key, ({head} ORDER BY {path.sorted(last=False)} LIMIT 1) AS head FROM json_each(?2) AS l "
-            f"WHERE ?1 IS NOT NULL ORDER BY head",
-            (self.at.tenant_id, orjson.dumps(keys).decode(), *condition.values),
-        )
-        return [(lanes[key], head) for key, head in found if head is not None]
+    def _headed(self, lanes: Sequence[Lane], condition: Clause) -> list[Headed]:
+        """The lanes that hold something, in the order of their first records.
+
+        The leading column tells that order soonest, but not where many lanes begin alike, as runs do with event 1:
+        then all of them would be due at once.
+        """
+        if not self.last:
+            headed = self._found(sql.heads(self.path, condition), lanes, condition)
+            if max(Counter(place for _, place in headed).values(), default=0) <= GROUP:
+                return headed
+        return self._found(sql.first_places(self.path, condition, self.last), lanes, condition)
+
+    def _found(self, statement: str, lanes: Sequence[Lane], condition: Clause) -> list[Headed]:
+        keys: Sequence[Any] = [label for _, label in lanes] if self.path.column is None else lanes
+        bound = (self.at.tenant_id, orjson.dumps(keys).decode(), *condition.values)
+        found = self.at.connection.execute(statement, bound)
+        return [(lanes[key], tuple(place)) for key, *place in found if place[0] is not None]
 
     def _tenant_first(self, labels: frozenset[int], after: Position | None, patience: int | None) -> Iterator[Raw]:
         """Along the tenant's index, and along the lanes once too many hidden records came in a row."""
