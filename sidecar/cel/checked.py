@@ -50,10 +50,13 @@ class Checked:
         return tuple(dict.fromkeys(str(path) for path in self.paths))
 
     def path(self, node: Expr) -> Path | None:
-        """The chain of fields that a node is, when it is one below a variable. Loop variables are the caller's care."""
+        """The chain of fields that a node is, when it is one below a variable. Loop variables are the caller's care.
+
+        ``record.?scope.unit`` reads the same path as ``record.scope.unit``.
+        """
         names: list[str] = []
         presence = isinstance(node, Select) and node.test
-        while node.id not in self.refs and isinstance(node, Select) and not node.optional:
+        while node.id not in self.refs and isinstance(node, Select):
             names.append(node.field)
             node = node.operand
             if isinstance(node, Select) and node.test:
@@ -81,10 +84,14 @@ class Checked:
     @cached_property
     def size(self) -> int:
         """How many parts there are with every named expression written out."""
+        return self.parts_in(self.expr)
+
+    def parts_in(self, part: Expr) -> int:
+        """The same of one of its parts."""
         refs = self.refs
         return sum(
             self.lets[refs[node.id].name].size if node.id in refs and refs[node.id].kind == "let" else 1
-            for node in walk(self.expr)
+            for node in walk(part)
         )
 
     @cached_property

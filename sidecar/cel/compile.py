@@ -110,6 +110,7 @@ def _ending(careful: str, fast: str, signature: str, steps: str, slots: list[str
         "    try:",
         f"        return {careful}",
         "    except CelError: raise",
+        "    except Exhausted as end: raise end.told from None",
         "    except FAULTS as fault: raise without_value(fault) from fault",
         f"if failed({', '.join(slots)}): return careful",
         f"def fast({signature}):",

@@ -7,10 +7,11 @@ from typing import Any
 from sidecar.cel.ast import Bind, Call, Expr, Ident, ListExpr, Literal, Loop, MapExpr, Select
 from sidecar.cel.checked import Checked, dotted_name, is_known
 from sidecar.cel.frames import Frame, Unit
+from sidecar.cel.functions import OVERLOADS
 from sidecar.cel.kernel import Expected, Input
 from sidecar.cel.library import LIBRARY, helper_name
 from sidecar.cel.loops import find_join, guarded, loop_body
-from sidecar.cel.patterns import compile_pattern
+from sidecar.cel.paying import compared, contained, looked_at, matched
 from sidecar.cel.types import (
     BOOL,
     BYTES,
@@ -143,8 +144,7 @@ class Emitter:
         key, value = map(self.emit, node.entries[position])
         if position not in node.optional:
             return f"({key}, {value})"
-        local = self.unit.fresh("k")
-        return f"*(({local}, v) for {local} in ({key},) for v in given({value}))"
+        return f"*given_entry({key}, {value})"
 
     def condition(self, node: Expr) -> str:
         """The code of a node that must be true or false."""
@@ -164,16 +164,17 @@ class Emitter:
         if isinstance(node, Ident) or node.id in self.checked.refs:
             return self._variable(node)
         assert isinstance(node, Select)
-        if node.optional or isinstance(self.type_of(node.operand), OptionalType):
+        owner = bare(self.type_of(node.operand))
+        if node.optional or not (isinstance(owner, (ObjectType, MapType)) or owner == DYN):
             word = "read_optional" if node.optional else "read"
-            return f"{word}({self.emit(node.operand)}, {self.unit.constant(self._expected(node))})"
+            return f"{word}({self._owner(node)}, {self.unit.constant(self._expected(node))})"
         key = self._chain(node)
         if key is not None and (held := self.frame.find(key)) is not None:
             return held
-        owner = self._owner(node)
+        code = self._owner(node)
         if self.careful:
-            return f"read({owner}, {self.unit.constant(self._expected(node))})"
-        return self._fast_read(node, owner, key)
+            return f"read({code}, {self.unit.constant(self._expected(node))})"
+        return self._fast_read(node, code, key)
 
     def _variable(self, node: Expr) -> str:
         name = self.local(node.name) if isinstance(node, Ident) else None
@@ -192,7 +193,8 @@ class Emitter:
         """What a field is read from: a part of a known path is read as it is, whatever a label knows of the rest."""
         if self.hoistable(node.operand):
             return self.emit(node.operand)
-        return self.load(node.operand) if self._chain(node.operand) is not None else self.emit(node.operand)
+        read_on = self._chain(node.operand) is not None or self.checked.path(node.operand) is not None
+        return self.load(node.operand) if read_on else self.emit(node.operand)
 
     def _chain(self, node: Expr) -> tuple[str, ...] | None:
         """The key under which a path's value is kept: its variable and its fields."""
@@ -255,17 +257,24 @@ class Emitter:
 
     def _applied(self, node: Call) -> str:
         parts = node.args if node.target is None else (node.target, *node.args)
-        if node.function == "matches" and isinstance(parts[1], Literal) and self.type_of(parts[0]) == STRING:
-            pattern = self.unit.constant(compile_pattern(str(parts[1].value)), ("pattern", parts[1].value))
-            return f"({pattern}.search({self.emit(parts[0])}) is not None)"
+        if not self._is_declared(node, len(parts)):
+            return f"undeclared({self.unit.constant(node.function)})"
+        if node.function == "matches":
+            return matched(self, self.emit(parts[0]), parts[1])
         types = tuple(map(self.type_of, parts))
-        code = [self.emit(part) for part in parts]
+        code = looked_at(self, node, parts, [self.emit(part) for part in parts])
         if node.function == "[?]" or (node.function == "[]" and isinstance(types[0], OptionalType)):
             return self._taken_perhaps(node, code)
-        if node.function not in _HELPERS:
-            return f"undeclared({self.unit.constant(node.function)})"
-        written = _inline(node.function, types, code) or f"{_HELPERS[node.function]}({', '.join(code)})"
+        costly = compared(self, node, code) if node.function in _COMPARISONS else None
+        written = costly or _inline(node.function, types, code) or f"{_HELPERS[node.function]}({', '.join(code)})"
         return self._entered(node, written) if node.function == "[]" else self._made(node, written)
+
+    def _is_declared(self, node: Call, count: int) -> bool:
+        """Whether there is such a function at all; what the checker was lenient about fails where it is evaluated."""
+        known, method = OVERLOADS.get(node.function), node.target is not None
+        if known is None:
+            return node.function in _HELPERS
+        return any(overload.method == method and len(overload.args) == count for overload in known)
 
     def _made(self, node: Call, code: str) -> str:
         """What a function makes may be long: it is paid for by its size."""
@@ -314,10 +323,8 @@ class Emitter:
         if self.hoistable(place) and isinstance(self.type_of(place), ListType):
             return f"({code} in {self.prepared(place, 'strings({})' if of_strings else 'Members({})')})"
         held = self.emit(place)
-        if self.careful:
-            return f"member({code}, {self.frame.find('meter')}.pay({held}))"
-        if not of_strings:
-            return f"member({code}, {held})"
+        if self.careful or not of_strings:
+            return contained(self, node, code, held)
         if self.scopes:
             local = self.unit.fresh("x")
             return f"({code} in ({local} if len({local} := {held}) <= WIDE_INNER else give_up()))"

@@ -13,9 +13,10 @@ import re2
 from sidecar.cel import errors
 from sidecar.cel.ast import UInt
 from sidecar.cel.errors import CelError, EvaluationError, Unknown
+from sidecar.cel.patterns import compile_pattern
 from sidecar.cel.times import Duration, Timestamp
 from sidecar.cel.types import NOTHING, ListType, MapType, Nullable, ObjectType, OptionalType, Prim, Type, TypeType
-from sidecar.cel.values import equal, has_key, kind_of, no_overload, truth
+from sidecar.cel.values import Comparison, equal, has_key, kind_of, member, no_overload, truth
 from sidecar.cel.wrapped import NONE, OptionalValue, TypeValue, keys_of, stored, told
 
 FAULTS = (CelError, LookupError, TypeError, AttributeError, ArithmeticError, ValueError, RecursionError, re2.error)
@@ -25,6 +26,8 @@ WIDE_OUTER, WIDE_INNER = 1_024, 128
 """Longer lists are left to the careful form, which counts its steps."""
 WIDE_MADE, MADE_BY_STEP = 4_096, 16
 """Longer values that an evaluation makes are left to it too; so much of one costs it a step."""
+_PATTERN, _REFUSED_PATTERN, _COMPILED_BY_STEP, _MATCHED_BY_STEP = 50, 2_000, 8, 256
+"""The steps of compiling a pattern and of refusing one; so much of it compiled, so much work of it costs another."""
 SIZED = frozenset((str, bytes, list))
 
 PYTHON_TYPES: Mapping[str, type] = {
@@ -120,6 +123,21 @@ def type_of(value: Any) -> TypeValue:
     return TypeValue(kind_of(value))
 
 
+def short(value: Any, most: int) -> Any:
+    """A value that is no long text, for the fast form."""
+    return value if type(value) not in (str, bytes) or len(value) <= most else give_up()
+
+
+def single(value: Any) -> Any:
+    """A value that holds no others, for the fast form."""
+    return value if type(value) not in (list, dict, OptionalValue) else give_up()
+
+
+def few(items: Any, most: int) -> Any:
+    """A short list, for the fast form."""
+    return items if len(items) <= most else give_up()
+
+
 def modest(value: Any) -> Any:
     """A value that was made, for the fast form."""
     return value if type(value) not in SIZED or len(value) <= WIDE_MADE else give_up()
@@ -184,6 +202,15 @@ def either(*parts: Callable[[], Any]) -> bool:
 # --- loops ------------------------------------------------------------------------------------------------------------
 
 
+class Exhausted(Exception):  # noqa: N818 - no error of a part: nothing absorbs it, it ends the evaluation
+    """There are no steps left."""
+
+    @property
+    def told(self) -> EvaluationError:
+        """The error that the evaluation ends with."""
+        return EvaluationError(str(self))
+
+
 class Meter:
     """Counts the steps of one evaluation, and ends it when there are too many."""
 
@@ -192,9 +219,46 @@ class Meter:
     def __init__(self, limit: int) -> None:
         self._left = self._limit = limit
 
-    def pay(self, items: Any) -> Any:
+    def pay(self, items: Any, each: int = 1) -> Any:
         """The items, paid for."""
-        return self._spend(len(items), items)
+        return self._spend(len(items) * each, items)
+
+    def looked(self, value: Any, by_step: int) -> Any:
+        """A value that is read from end to end, paid for if it is a text."""
+        return self._spend(len(value) // by_step, value) if type(value) in (str, bytes) else value
+
+    def pattern(self, pattern: Any) -> Any:
+        """A pattern that comes with the record, compiled and paid for by what it was compiled to."""
+        if type(pattern) is not str:
+            raise no_overload("matches", "", pattern)
+        try:
+            compiled = compile_pattern(pattern)
+        except re2.error:
+            self._spend(_REFUSED_PATTERN, None)
+            raise
+        return self._spend(_PATTERN + compiled.programsize // _COMPILED_BY_STEP, compiled)
+
+    def matched(self, text: Any, pattern: Any) -> bool:
+        """``text.matches(pattern)``, paid for by all that the pattern may do with so long a text."""
+        if type(text) is not str:
+            raise no_overload("matches", text, "")
+        self._spend(len(text) * pattern.programsize // _MATCHED_BY_STEP, None)
+        return pattern.search(text) is not None
+
+    def same(self, left: Any, right: Any) -> bool:
+        """``left == right``, paid for by the parts that are compared."""
+        comparison = Comparison(self._left)
+        try:
+            return comparison.same(left, right)
+        finally:
+            self._spend(self._left - comparison.left, None)
+
+    def member(self, item: Any, container: Any) -> bool:
+        """``item in container``, paid for by what is compared."""
+        if type(container) is not list:
+            return member(item, container)
+        self.pay(container)
+        return any(self.same(item, held) for held in container)
 
     def grown(self, value: Any) -> Any:
         """A value that was made, paid for by its size."""
@@ -203,7 +267,7 @@ class Meter:
     def _spend(self, steps: int, value: Any) -> Any:
         self._left -= steps
         if self._left < 0:
-            raise EvaluationError(errors.over_budget(self._limit))
+            raise Exhausted(errors.over_budget(self._limit))
         return value
 
 
@@ -248,6 +312,8 @@ def settle(part: Callable[[], Any]) -> Any:
         return part()
     except FAULTS as fault:
         return Failure(fault)
+    except Exhausted as end:
+        return Failure(end.told)
 
 
 def settled(value: Any) -> Any:

@@ -11,7 +11,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
 from sidecar.cel.ast import Call, Expr, Loop, UInt
-from sidecar.cel.kernel import Expected, python_type
+from sidecar.cel.kernel import WIDE_INNER, WIDE_OUTER, Expected, python_type
+from sidecar.cel.paying import turn
 from sidecar.cel.times import Duration, Timestamp
 from sidecar.cel.types import DYN, STRING, ListType, MapType, Nullable, Type, bare
 from sidecar.cel.wrapped import OptionalValue, TypeValue
@@ -150,10 +151,10 @@ def _head(emitter: "Emitter", node: Loop, locals_: list[str]) -> list[str]:
     else:
         lines = [] if isinstance(target, ListType) else ["items = elements(items)"]
     if emitter.careful:
-        lines.append(f"{emitter.frame.find('meter')}.pay(items)")
+        lines.append(f"{emitter.frame.find('meter')}.pay(items, {turn(emitter.checked, node)})")
     else:
-        bound = "WIDE_OUTER" if len(emitter.scopes) == 1 else "WIDE_INNER"
-        lines.append(f"if len(items) > {bound}: give_up()")
+        bound = WIDE_OUTER if len(emitter.scopes) == 1 else WIDE_INNER
+        lines.append(f"if len(items) > {max(bound // turn(emitter.checked, node), 1)}: give_up()")
     return [*lines, f"for {', '.join(locals_)} in items:"]
 
 

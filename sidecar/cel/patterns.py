@@ -7,6 +7,7 @@ import re2
 
 _OPTIONS = re2.Options()
 _OPTIONS.log_errors = False
+_OPTIONS.max_mem = 1_048_576  # larger patterns take long to compile and slow to search with
 _KEPT = 512
 
 

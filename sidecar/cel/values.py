@@ -52,7 +52,7 @@ def equal(left: Any, right: Any) -> bool:
     """CEL's equality, all the way down: numbers by worth, no bool is a number, different kinds are never equal."""
     left_type, right_type = type(left), type(right)
     if left_type is right_type:
-        return _Comparison().same(left, right) if left_type in _COUNTED else bool(left == right)
+        return Comparison().same(left, right) if left_type in _COUNTED else bool(left == right)
     return left_type in _NUMBERS and right_type in _NUMBERS and _same_worth(left, right)
 
 
@@ -63,13 +63,13 @@ def _same_worth(left: Any, right: Any) -> bool:
     return bool(left == right)
 
 
-class _Comparison:
+class Comparison:
     """One comparison of lists or maps: parts that stand in many places are looked at in each, so they are counted."""
 
-    __slots__ = ("_left",)
+    __slots__ = ("left",)
 
-    def __init__(self) -> None:
-        self._left = LIMITS.steps
+    def __init__(self, steps: int = LIMITS.steps) -> None:
+        self.left = steps
 
     def same(self, left: Any, right: Any) -> bool:
         """Whether two values are equal."""
@@ -78,8 +78,8 @@ class _Comparison:
             return equal(left, right)
         if kind is OptionalValue:
             return bool(left) == bool(right) and (not left or self.same(left.value, right.value))
-        self._left -= len(left) + 1
-        if self._left < 0:
+        self.left -= len(left) + 1
+        if self.left < 0:
             raise EvaluationError(errors.over_budget(LIMITS.steps))
         if kind is list:
             return len(left) == len(right) and all(map(self.same, left, right))
