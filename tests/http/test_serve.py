@@ -150,7 +150,7 @@ def test_the_configured_limits_hold(tmp_path: Path) -> None:
         with process.connect() as slow:
             slow.sendall(b"GET / HTTP/1.1\r\nHost:")
             assert read_answer(slow).status == 408
-        bomb = gzip.compress(b" " * 200 * 2**20, 6)
+        bomb = gzip.compress(b" " * 50 * 2**20, 6)
         before = resident_kb(process)
         with process.connect() as packed:
             head = f"{CHOICE}Content-Encoding: gzip\r\nConnection: close\r\nContent-Length: {len(bomb)}\r\n\r\n"
