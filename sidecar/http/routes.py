@@ -116,6 +116,9 @@ async def choose_recovery(request: web.Request) -> web.Response:
     run_id = _part(request, _RUN)
     choice = choices.read_choice(await json_body(request))
     forms.NOTHING.read(_asked_for(request))
+    # Whoever may not is told so, and whoever is new here is judged, before the one writer is kept from everybody else.
+    async with reading(request, CHOICE_KINDS) as asked:
+        await asked.carry_out(choices.permitted(run_id, asked.verdicts))
     async with changing(request, CHOICE_KINDS) as (asked, change):
         intake = request.app[SERVICE].intake
         view = await choices.choose(choice, run_id, change, asked.verdicts, intake.accept, secrets.token_hex(8))

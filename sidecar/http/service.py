@@ -80,6 +80,7 @@ class Service:
 SERVICE: web.AppKey[Service] = web.AppKey("service", Service)
 IDENTITY: web.RequestKey[Identity] = web.RequestKey("identity", Identity)
 BUNDLE: web.RequestKey[Bundle] = web.RequestKey("bundle", Bundle)
+NOW: web.RequestKey[int] = web.RequestKey("now_ms", int)
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,6 +121,8 @@ async def changing(request: web.Request, kinds: Sequence[str]) -> AsyncIterator[
 
 async def _asked(request: web.Request, snap: Snapshot, kinds: Sequence[str]) -> Asked:
     service = request.app[SERVICE]
-    now_ms = service.clock()
+    if NOW not in request:
+        request[NOW] = service.clock()
+    now_ms = request[NOW]
     caller = await service.callers.caller(request[IDENTITY], snap, now_ms)
     return Asked(service, snap, await service.judge.judge(request[BUNDLE], caller, snap, kinds, now_ms))

@@ -9,9 +9,9 @@ import orjson
 from sidecar.errors import Absent, BadRequest, Conflict, Reject, Unprocessable
 from sidecar.policy.judge import Verdicts
 from sidecar.readmodels.permission import recovering_actor
-from sidecar.readmodels.plan import View
+from sidecar.readmodels.plan import Plan, View
 from sidecar.readmodels.reliability import RECOVERABLE
-from sidecar.readmodels.run import run_of, run_requests
+from sidecar.readmodels.run import find_run, run_of, run_requests
 from sidecar.records.forms import WHITE_SPACE, folded
 from sidecar.records.store import Change, Get, Is, Page, Prepared, Read, Request, Row
 
@@ -75,6 +75,12 @@ def read_choice(body: Any) -> RecoveryChoice:
     return RecoveryChoice(body["choice"], body.get("reason"), *(_unless_blank(one) for one in ids))
 
 
+def permitted(run_id: str, verdicts: Verdicts) -> Plan[str]:
+    """Who records a choice about the run. Raises Absent, Unauthenticated, Forbidden."""
+    run = yield from find_run(run_id)
+    return _recorder(run, verdicts)
+
+
 async def choose(
     choice: RecoveryChoice, run_id: str, change: Change, verdicts: Verdicts, accept: Accept, event_suffix: str
 ) -> View:
@@ -91,7 +97,7 @@ async def choose(
     requests: list[Request] = [*run_requests(run_id), Read("event", 1, (within,), last=True)]
     pages = await change.read([*requests, *(read for one in named for read in one.reads(within))], verdicts)
     run, last = run_of(pages[:2], run_id), pages[2].rows
-    actor_id = recovering_actor(verdicts.caller, orjson.loads(run.stored)["scope"])
+    actor_id = _recorder(run, verdicts)
     name, meaning = _meaning(choice.choice)
     rows = {one.kind: one.row(*pages[place : place + 2]) for one, place in zip(named, range(3, 9, 2), strict=False)}
     recording = _Recording(replace(choice, choice=name), meaning, run, actor_id, verdicts.now_ms)
@@ -199,6 +205,10 @@ class _Recording:
                 "disposition": _disposition({kind: _brief(kind, record) for kind, record in settled.items()}),
             },
         }
+
+
+def _recorder(run: Row, verdicts: Verdicts) -> str:
+    return recovering_actor(verdicts.caller, orjson.loads(run.stored)["scope"])
 
 
 def _meaning(choice: str) -> tuple[str, Meaning]:

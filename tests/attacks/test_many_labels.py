@@ -15,7 +15,7 @@ RUN = "/stateful-runtime/runs/r"
 
 
 @pytest.fixture
-def opened(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[int]]:
+def opened(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     """How many lanes each statement merged."""
     merged: list[int] = []
     really = walk._Walk._merged
@@ -25,7 +25,7 @@ def opened(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[int]]:
         return really(self, lanes, *rest)  # type: ignore[arg-type]
 
     monkeypatch.setattr(walk._Walk, "_merged", counted)
-    yield merged
+    return merged
 
 
 async def _filled(sidecar: Served) -> list[str]:
@@ -38,7 +38,11 @@ async def _filled(sidecar: Served) -> list[str]:
 
 @pytest.mark.parametrize(
     ("path", "newest"),
-    [("/v1/records/event?limit=10", False), ("/v1/records/event?limit=10&run_id=r", False), (f"{RUN}/events?tail=10", True)],
+    [
+        ("/v1/records/event?limit=10", False),
+        ("/v1/records/event?limit=10&run_id=r", False),
+        (f"{RUN}/events?tail=10", True),
+    ],
 )
 async def test_records_that_tie_cost_a_page_no_more(tmp_path: Path, opened: list[int], path: str, newest: bool) -> None:
     """Of a thousand lanes whose first records tie, as first events do, only the few that make up the page are opened."""
