@@ -85,9 +85,9 @@ def _peer(request: web.Request) -> str | None:
     """The address of the peer; None on a Unix socket, and an empty one, which nobody trusts, when it cannot be told."""
     transport = request.transport
     peer = None if transport is None else transport.get_extra_info("peername")
-    if isinstance(peer, tuple):
-        return peer[0]
-    return None if isinstance(peer, str | bytes) else ""
+    if isinstance(peer, str | bytes):
+        return None
+    return str(peer[0]) if isinstance(peer, tuple) else ""
 
 
 class _Bounds:
@@ -102,6 +102,8 @@ class _Bounds:
 
     async def __call__(self, request: web.Request, handler: Handler) -> web.StreamResponse:
         """Answer within the bounds, or refuse. Raises TimeoutError."""
+        if request.can_read_body:
+            await request.read()  # a body has its own time, which the connection measures, and is no work of ours
         tenant = request[IDENTITY].tenant
         key = (tenant.org_id, tenant.workspace_id, tenant.deployment_id)
         if self._running[key] >= self._per_tenant:
@@ -110,8 +112,6 @@ class _Bounds:
             return response
         self._running[key] += 1
         try:
-            if request.can_read_body:
-                await request.read()  # a body has its own time, which the connection measures
             async with asyncio.timeout(self._timeout_s):
                 return await handler(request)
         finally:

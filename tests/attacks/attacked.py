@@ -30,7 +30,7 @@ from sidecar.config import Address
 from sidecar.http.app import create_app
 from sidecar.http.connections import Bounds
 from sidecar.http.listening import Listener
-from sidecar.http.service import Service
+from sidecar.http.service import Service, Trust
 from sidecar.records.store import Prepared
 
 SHORT = Bounds(header_timeout_s=0.5, body_timeout_s=0.5, keepalive_timeout_s=1.0, lingering_s=0.2)
@@ -157,10 +157,10 @@ def _forms(mark: str, as_sent: bytes, lowered: bytes) -> Iterator[tuple[bytes, b
 
 
 @asynccontextmanager
-async def hostile(folder: Path) -> AsyncIterator[Hostile]:
+async def hostile(folder: Path, trust: Trust = LOOPBACK) -> AsyncIterator[Hostile]:
     """The tenant, served until the context ends."""
     clock = Clock()
-    service = service_on(folder / "hostile.db", clock, trust=LOOPBACK)
+    service = service_on(folder / "hostile.db", clock, trust=trust)
     listener = Listener(Address("127.0.0.1", 0), create_app(service), SHORT, 1.0)
     await listener.open(lambda: "sha256:here")
     there = Hostile(service, int(listener.url.rpartition(":")[2]), clock, [canary() for _ in range(60)])
