@@ -78,6 +78,11 @@ def _holds(table: dict[Any, Any], key: Any) -> bool:
         return False
 
 
+def given_entry(key: Any, entry: Any) -> tuple[tuple[Any, Any], ...]:
+    """What ``?key: entry`` adds to a map: one entry, or nothing."""
+    return tuple((key, value) for value in given(entry))
+
+
 def given(entry: Any) -> tuple[Any, ...]:
     """What ``?entry`` adds to a list: its value, or nothing."""
     if type(entry) is not OptionalValue:

@@ -234,25 +234,29 @@ class Parser:
     def _list(self, start: Span) -> Expr:
         items: list[Expr] = []
         optional: set[int] = set()
-        while not self._takes("]"):
-            if items:
-                self._needs(",")
-                if self._takes("]"):
-                    break
+        while not self._ends("]", bool(items)):
             if self._takes("?"):
                 optional.add(len(items))
             items.append(self.expression())
         span = self._span(start)
         return ListExpr(self.new_id(span), span, tuple(items), frozenset(optional))
 
+    def _ends(self, closing: str, started: bool) -> bool:
+        """Whether a literal ends here. Entries stand between commas, and one more comma may stand before the end."""
+        if self._takes(closing):
+            return True
+        if started:
+            self._needs(",")
+            return self._takes(closing)
+        if self._takes(","):
+            self._needs(closing)
+            return True
+        return False
+
     def _map(self, start: Span) -> Expr:
         entries: list[tuple[Expr, Expr]] = []
         optional: set[int] = set()
-        while not self._takes("}"):
-            if entries:
-                self._needs(",")
-                if self._takes("}"):
-                    break
+        while not self._ends("}", bool(entries)):
             if self._takes("?"):
                 optional.add(len(entries))
             key = self.expression()
