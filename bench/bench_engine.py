@@ -79,10 +79,10 @@ def _against_others(bundle: Bundle, labels: Records, whole: Records) -> Iterator
             "cel-python": partial(_answers, python.visible, converted[:WITNESSED]),
         }
         taken = in_turns(works, ROUNDS)
-        yield compared(f"{JUDGED:,} {name} judged, against rules by hand", taken["ours"], taken["hand"], OVER_BY_HAND)
+        yield compared(f"{JUDGED:,} {name} judged / rules by hand", taken["ours"], taken["hand"], OVER_BY_HAND)
         share = JUDGED / WITNESSED / UNDER_CEL_PYTHON
         theirs = [ms * share for ms in taken["cel-python"]]
-        yield compared(f"the same, against a {UNDER_CEL_PYTHON}th of cel-python", taken["ours"], theirs, 1.0)
+        yield compared(f"{JUDGED:,} {name} judged / a {UNDER_CEL_PYTHON}th of cel-python", taken["ours"], theirs, 1.0)
 
 
 def _verdicts(conditions: Conditions, judged: Records) -> list[str]:
@@ -102,16 +102,18 @@ def _more_grants(bundle: Bundle, labels: Records) -> Iterator[Result]:
     )
     fewest, *others = map(str, GRANTS)
     for grants in others:
-        name = f"{JUDGED:,} labels with {grants} grants, against {fewest} grants"
+        name = f"{JUDGED:,} labels judged, {grants} grants / {fewest} grants"
         yield compared(name, taken[grants], taken[fewest], MORE_GRANTS)
 
 
 def _cold_labels(bundle: Bundle, folder: Path, labels: Records) -> Iterator[Result]:
-    """All labels for a caller nobody has seen, and a page of all four collections, from snapshot to bytes."""
+    """All labels for a caller nobody has seen, and a page of reliability in this process, from snapshot to bytes."""
     cold: Labels = list(enumerate(labels, start=1))
     someone = caller(8)
     file = folder / "engine.db"
-    store = SqliteStore(stored(file, Reliability(150, 2_500).made()), kinds(), Intake(kinds()).accept)
+    if not file.exists():
+        stored(file, Reliability(150, 2_500).made())
+    store = SqliteStore(file, kinds(), Intake(kinds()).accept)
     loop = asyncio.new_event_loop()
     page = _page(bundle, store)
     works: dict[str, Work] = {
@@ -121,7 +123,7 @@ def _cold_labels(bundle: Bundle, folder: Path, labels: Records) -> Iterator[Resu
     taken = in_turns(works, ROUNDS)
     loop.run_until_complete(store.close())
     loop.close()
-    name = f"{LABELS:,} labels judged cold, against a page of reliability in process (4 collections, 100 rows each)"
+    name = f"{LABELS:,} labels judged cold / a page of 4 by 100 rows"
     yield compared(name, taken["cold"], taken["page"], OVER_A_PAGE)
 
 
@@ -150,9 +152,9 @@ def _many_rules() -> Iterator[Result]:
         "python": lambda: [compile(library, "", "exec") for _ in range(times)],
     }
     taken = in_turns(works, ROUNDS // 5)
-    name = f"{RULES:,} rules of {size} characters read and checked"
-    yield compared(f"{name}, against a second", taken["ours"], [A_SECOND_MS] * len(taken["ours"]), 1.0)
-    yield compared(f"{name}, against Python compiling as many characters", taken["ours"], taken["python"], None)
+    name = f"{RULES:,} rules of {size} letters checked"
+    yield _within(f"{name} / a second", taken["ours"], A_SECOND_MS)
+    yield compared(f"{name} / Python compiling as many", taken["ours"], taken["python"], None)
 
 
 def _new_caller(bundle: Bundle) -> Iterator[Result]:
@@ -160,9 +162,14 @@ def _new_caller(bundle: Bundle) -> Iterator[Result]:
     someone = caller(50)
     work = {"ours": lambda: _bound(bundle, someone), "hand": lambda: by_hand(someone.document)}
     taken = in_turns(work, ROUNDS, 5)
-    name = f"a new caller with {len(someone.grants)} grants bound to {len(bundle.kinds)} kinds"
-    yield compared(f"{name}, against {NEW_CALLER_MS:.0f} ms", taken["ours"], [NEW_CALLER_MS] * ROUNDS, 1.0)
-    yield compared(f"{name}, against one kind prepared by hand", taken["ours"], taken["hand"], None)
+    name = f"a caller of {len(someone.grants)} grants bound to {len(bundle.kinds)} kinds"
+    yield _within(f"{name} / {NEW_CALLER_MS:.0f} ms", taken["ours"], NEW_CALLER_MS)
+    yield compared(f"{name} / one by hand", taken["ours"], taken["hand"], None)
+
+
+def _within(name: str, taken: Sequence[float], limit_ms: float) -> Result:
+    """Against a time that is promised: the fastest round, which nothing else on the machine disturbed."""
+    return Result(name, min(taken), limit_ms, min(taken) / limit_ms, 1.0)
 
 
 def _bound(bundle: Bundle, someone: Caller) -> None:

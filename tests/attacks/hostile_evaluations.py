@@ -72,6 +72,10 @@ def _loops() -> Iterator[Hostile]:
     huge, many = {"texts": HUGE}, {"texts": MANY}
     yield Hostile("100,000 turns", "record.texts.exists(x, x == 'b')", False, huge)
     yield Hostile("100,001 turns", "record.texts.exists(x, x == 'b')", EXHAUSTED, {"texts": [*HUGE, "a"]})
+    rule = "record.texts.exists(x, x == 'b') || record.live"
+    yield Hostile("an end of steps that nothing absorbs", rule, EXHAUSTED, {"texts": [*HUGE, "a"]})
+    rule = "record.texts.exists(x, record.texts.exists(y, x == y + 'c') || x == 'ab999')"
+    yield Hostile("an end of steps in every turn", rule, EXHAUSTED, many)
     yield Hostile(
         "100,001 turns, one enough", "record.live || record.texts.exists(x, x == 'b')", True, {"texts": [*HUGE, "a"]}
     )

@@ -132,6 +132,29 @@ def _nested() -> Iterator[Hostile]:
             yield Hostile(f"{links} {name} in a row", rule, REFUSED)
 
 
+def _deepest() -> Iterator[Hostile]:
+    """As deep as a rule may be, which the generated code must bear too."""
+    for name, rule, becomes in (
+        ("parentheses", "(" * DEEP + "true" + ")" * DEEP, True),
+        ("negations", "!(" * DEEP + "record.live" + ")" * DEEP, True),
+        ("lists", "[" * DEEP + "record.at" + "]" * DEEP + " != []", True),
+        ("maps", "{1: " * DEEP + "record.at" + "}" * DEEP + " != {}", True),
+        ("ternaries", "(record.live ? " * (DEEP - 1) + "true" + " : false)" * (DEEP - 1), True),
+        ("indexes", "record.texts[" + "record.numbers[" * (DEEP - 1) + "0" + "]" * DEEP + " != 'z'", FAILS),
+        ("conjunctions", "(record.live && " * DEEP + "true" + ")" * DEEP, True),
+        ("sums", "(record.at + " * DEEP + "1" + ")" * DEEP + " > 0", True),
+    ):
+        yield Hostile(f"as many {name} as there may be", rule, becomes)
+    for name, rule in {
+        "fields": "record.extra" + ".a" * (DEEP - 1) + " == 1",
+        "indexes": "record.extra" + "[0]" * (DEEP - 1) + " == 1",
+        "sums": "record.at" + " + record.at" * (DEEP - 1) + " > 0",
+        "calls": "record.text" + ".trim()" * (DEEP - 1) + " == 'a'",
+    }.items():
+        becomes = FAILS if "extra" in rule else True
+        yield Hostile(f"as many {name} in a row as there may be", rule, becomes)
+
+
 def _long() -> Iterator[Hostile]:
     """Texts of 16 KB and more, and of a thousand parts and more."""
     yield Hostile("16 KB of comment", "true //".ljust(16_384, "x"), True)
@@ -173,6 +196,7 @@ def _lets() -> Iterator[Hostile]:
 
 TEXTS = [
     *_nested(),
+    *_deepest(),
     *_long(),
     *_lets(),
     *(Hostile(f"text of {name}", rule, REFUSED) for name, rule in UNREADABLE.items()),
