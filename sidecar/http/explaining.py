@@ -75,7 +75,7 @@ def _key(body: Mapping[str, Any], kind: Kind) -> tuple[str, ...]:
 
 
 def _refusal(pointer: str, message: str) -> Unprocessable:
-    return Unprocessable("invalid_question", f"{pointer or 'the body'} {message}", pointer=pointer)
+    return Unprocessable("invalid_body", f"{pointer or 'the body'} {message}", pointer=pointer)
 
 
 @cache

@@ -126,7 +126,7 @@ async def test_only_a_token_that_opens_everything(tmp_path: Path) -> None:
 async def test_a_wrong_question_is_told_its_place(served: Served, body: Any, pointer: str, sentence: str) -> None:
     """What does not fit is 422 with a pointer and a sentence."""
     answer = await asked(served, body)
-    assert (answer.status, answer.body["error"], answer.body["pointer"]) == (422, "invalid_question", pointer)
+    assert (answer.status, answer.body["error"], answer.body["pointer"]) == (422, "invalid_body", pointer)
     assert sentence in answer.body["message"]
 
 
