@@ -7,8 +7,9 @@ prints how far it is. A disagreement is shrunk and becomes a case for good.
 import os
 import sys
 import time
+from collections import Counter
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 from multiprocessing import get_context
 from random import Random
 
@@ -18,8 +19,8 @@ from rules import Rule
 from shapes import INTS, Values, World, new_world
 from voices import Answer, OracleRefusesError, Panel, panel_of, prepared_caller, prepared_record, variables_of
 
-from sidecar.cel import CelError
-from sidecar.cel.ast import walk
+from sidecar.cel import CelError, Expr
+from sidecar.cel.ast import Call, Loop, Select, walk
 
 RULES, RECORDS, CALLERS = 50, 10, 10
 """What one seed stands for: rules, and the records and callers that each of them is asked about."""
@@ -51,6 +52,8 @@ class Tally:
     true: int = 0
     false: int = 0
     neither: int = 0
+    words: Counter[str] = field(default_factory=Counter)
+    """How often each operator, function and macro was written."""
 
     @property
     def oracle(self) -> int:
@@ -64,7 +67,7 @@ class Tally:
 
     def __str__(self) -> str:
         share = self.live / self.rules if self.rules else 0.0
-        shown = ", ".join(f"{part.name} {getattr(self, part.name):,}" for part in fields(self))
+        shown = ", ".join(f"{part.name} {getattr(self, part.name):,}" for part in fields(self) if part.name != "words")
         return f"{shown}; {share:.0%} of the rules live, {self.nodes / max(self.rules, 1):.0f} parts each"
 
 
@@ -84,7 +87,9 @@ def run(seed: int, rules: int = RULES, *, typed: bool | None = None) -> tuple[Ta
             tally.refused += 1
             continue
         tally.rules += 1
-        tally.nodes += sum(1 for _ in walk(panel.tree))
+        words = Counter(map(_word, walk(panel.tree)))
+        tally.nodes += words.total()
+        tally.words += words
         tally.lookups += "indexed(" in panel.whole.source
         asked = _Asked(world, rule, panel, values.of(world.tenant), dice.choice(INTS))
         try:
@@ -93,6 +98,16 @@ def run(seed: int, rules: int = RULES, *, typed: bool | None = None) -> tuple[Ta
             crash.add_note(f"seed {seed}, {rule}")
             raise
     return tally, failures
+
+
+def _word(node: Expr) -> str:
+    """The operator, function or macro that a part of a rule is, or what else it is."""
+    match node:
+        case Call(function=name) | Loop(macro=name):
+            return name
+        case Select(test=True):
+            return "has"
+    return type(node).__name__
 
 
 @dataclass(frozen=True)

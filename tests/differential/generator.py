@@ -99,6 +99,9 @@ class Writer(Terms):
         )
 
     def _numbers(self) -> str:
+        if self._dice.random() < 0.1:
+            unsigned = f"uint({self._one(lambda: self.number(1), lambda: self.real(1), lambda: self.text(1))})"
+            return f"{unsigned} {self._pick(*SIGNS)} {self._pick('0u', '1u', '9223372036854775808u')}"
         return f"{self.number(2)} {self._pick(*SIGNS)} {self.number(1)}"
 
     def _reals(self) -> str:

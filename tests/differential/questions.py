@@ -112,8 +112,8 @@ def _smaller(question: Question) -> Iterator[Question]:
 def _shorter(text: str) -> Iterator[str]:
     """The rule with one of its parts replaced by a part of that part, or by a constant."""
     for node in walk(parse(text)):
-        parts = [f"({text[part.span.offset : part.span.end]})" for part in children(node)]
-        for instead in (*parts, *_CONSTANTS):
+        parts = [text[part.span.offset : part.span.end] for part in children(node)]
+        for instead in (*parts, *(f"({part})" for part in parts), *_CONSTANTS):
             if len(instead) < node.span.end - node.span.offset:
                 yield text[: node.span.offset] + instead + text[node.span.end :]
 

@@ -9,6 +9,7 @@ from typing import Any
 from shapes import ANY, INTS, LOOKALIKES, WHOLE, WORDS, Places, Shape, World, below, kind
 
 NUMBERS = (0, 1, 2, 3, -1, 2**53, 2**62, 2**63 - 1, -(2**63))
+_TABLE = '{"a": "b", "b": "c"}'
 DOUBLES = ("0.0", "0.5", "1.0", "-0.0", "2.5", "1e308", "5e-324")
 
 
@@ -69,6 +70,8 @@ class Terms(ABC):
                 lambda: f"({self.text(0)} + {self.text(0)})",
                 lambda: f"({self.condition(1)} ? {self.text(0)} : {self.text(0)})",
                 lambda: f"string({self.number(0)})",
+                lambda: f"{self.texts()}[{self.number(0)}]",
+                lambda: f"{self._place('map', otherwise=_TABLE)}[{self.text(0)}]",
                 lambda: place,
             )
         return quoted(self._word()) if self._dice.random() < 0.2 else place
@@ -84,6 +87,8 @@ class Terms(ABC):
                 lambda: f"({place} {self._pick('+', '-', '*', '/', '%')} {self.number(0)})",
                 lambda: f"(-{place})",
                 lambda: f"size({self.texts()})",
+                lambda: f"({self.condition(1)} ? {place} : {self.number(0)})",
+                lambda: f'{{"a": 1, "b": {place}, {self._pick("true", "7", "7u")}: 2}}[{self.text(0)}]',
                 lambda: f"size({self.text(0)})",
                 lambda: f"int({self._pick(self.text(0), self.real(0))})",
                 lambda: place,
