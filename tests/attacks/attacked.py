@@ -9,8 +9,8 @@ import secrets
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
-from urllib.parse import quote
 
 from scoped_records import (
     SCOPED_KINDS,
@@ -138,22 +138,25 @@ class Hostile:
         assert all(isinstance(one, Prepared) for one in prepared), prepared
         await self.service.store.put([one for one in prepared if isinstance(one, Prepared)])
 
+    @cached_property
+    def _forms(self) -> list[tuple[str, bytes]]:
+        return [(mark, form) for mark in self.marks for form in forms(mark)]
+
     def leaks(self, sent_out: bytes) -> list[str]:
-        """The canaries in some bytes: as they are, in hexadecimal, in base64 at any offset, or URL-encoded."""
-        lowered = sent_out.lower()
-        return [mark for mark in self.marks if any(form in text for form, text in _forms(mark, sent_out, lowered))]
+        """The canaries in some bytes, in whatever form."""
+        folded = sent_out.lower()
+        return [mark for mark, form in self._forms if form in sent_out or form in folded]
 
 
-def _forms(mark: str, as_sent: bytes, lowered: bytes) -> Iterator[tuple[bytes, bytes]]:
+def forms(mark: str) -> Iterator[bytes]:
+    """A canary as it is, in hexadecimal, with its bits alone, URL-encoded, and in base64 at any offset."""
     raw = mark.encode()
-    yield raw, lowered
-    yield raw.hex().encode(), lowered
-    yield bytes.fromhex(mark.removeprefix("canary")), as_sent
-    yield quote(mark, safe="").encode(), as_sent
-    yield "".join(f"%{byte:02x}" for byte in raw).encode(), lowered
+    yield raw
+    yield raw.hex().encode()
+    yield bytes.fromhex(mark.removeprefix("canary"))
+    yield "".join(f"%{byte:02x}" for byte in raw).encode()
     for shift in range(3):  # of the first and last group only a part is the canary's
-        coded = base64.b64encode(b"\0" * shift + raw)[4 if shift else 0 : -4]
-        yield coded, as_sent
+        yield base64.b64encode(b"\0" * shift + raw)[4 if shift else 0 : -4]
 
 
 @asynccontextmanager
