@@ -17,8 +17,8 @@ from sidecar.cel.errors import CheckError, Span
 from sidecar.cel.shapes import Constant, Names, Shapes
 from sidecar.cel.types import BOOL, DOUBLE, DYN, INT, NOTHING, STRING, MapType, ObjectType, bare
 
-MOST_WAYS = 256
-"""Ways through one condition that are looked at; with more it counts as possible."""
+MOST_STEPS = 10_000
+"""Parts that are looked at, over all ways; a condition that needs more counts as possible."""
 _CHAINS = {"&&": True, "||": False}
 """The value for which every part of a chain must have it too."""
 _MIRRORED = {"==": "==", "!=": "!=", "<": ">", "<=": ">=", ">": "<", ">=": "<="}
@@ -67,16 +67,16 @@ class _Prover:
     """One proof."""
 
     shapes: Shapes = field(default_factory=Shapes)
-    ways: int = 0
+    steps: int = 0
 
     def way(self, goals: Sequence[_Goal], facts: Facts) -> CheckError | None:
         """The contradiction in which every way to reach all goals ends; None when one stays open."""
-        self.ways += 1
-        if self.ways > MOST_WAYS:
-            return None
         open_, choices = deque(goals), []
         while open_:  # in the order of the text, so that the later of two contradicting conditions is told
             goal = open_.popleft()
+            self.steps += 1
+            if self.steps > MOST_STEPS:
+                return None
             ways = self._ways(goal)
             if ways is None:
                 error = self._learn(goal, facts)

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from itertools import islice
 from typing import Any
 
-from sidecar.cel.ast import Bind, Call, Expr, Ident, Literal, Loop, Select, children, walk
+from sidecar.cel.ast import Bind, Call, Expr, Ident, ListExpr, Literal, Loop, MapExpr, Select, children, walk
 from sidecar.cel.checked import Checked, Ref
 from sidecar.cel.compile import BOUND, PARAMETERS, compile_program
 from sidecar.cel.errors import EvaluationError
@@ -173,7 +173,9 @@ def _form(place: _Place, node: Expr) -> str:
             return macro
         case Ident() | Literal() | Select() if _is_read(place, node):
             return "read"
-    return type(node).__name__.removesuffix("Expr").lower()
+        case ListExpr() | MapExpr():
+            return "literal"
+    return type(node).__name__.lower()
 
 
 def _is_read(place: _Place, node: Expr) -> bool:

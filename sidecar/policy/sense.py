@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Mapping
 
-from sidecar.cel import never_true, too_costly
+from sidecar.cel import CheckError, never_true, too_costly
 from sidecar.policy.compiling import Problems
 from sidecar.policy.load import Expression
 from sidecar.policy.rules import KindPolicies, Rule
@@ -15,11 +15,19 @@ def refuse_senseless(kinds: Mapping[str, KindPolicies], problems: Problems) -> N
             costly = too_costly(rule.checked)
             if costly is not None:
                 problems.add(expression.finding(costly.span.offset, costly.message), kind)
-        never = {kind: never_true(rule.checked) for kind, rule in rules.items()}
-        if all(never.values()):
-            for kind, error in never.items():
-                assert error is not None
-                problems.add(expression.finding(error.span.offset, error.message), kind)
+        for kind, error in _never(rules).items():
+            problems.add(expression.finding(error.span.offset, error.message), kind)
+
+
+def _never(rules: Mapping[str, Rule]) -> dict[str, CheckError]:
+    """Why a rule is never true, for each of its kinds; nothing when it may be true of one of them."""
+    found: dict[str, CheckError] = {}
+    for kind, rule in rules.items():
+        error = never_true(rule.checked)
+        if error is None:
+            return {}
+        found[kind] = error
+    return found
 
 
 def _by_expression(kinds: Iterable[KindPolicies]) -> dict[Expression, dict[str, Rule]]:
