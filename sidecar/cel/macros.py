@@ -95,8 +95,8 @@ def _on_optional(parser: "Parser", macro: str, target: Expr, args: list[Expr], s
         return Ident(parser.new_id(span), span, held)
 
     body: Expr = Bind(parser.new_id(span), span, _variable(args[0]), call("value", name()), args[1])
-    if macro == "optMap":
-        body = call("optional.of", None, body)
+    none = call("optional.none", None)
+    body = call("optional.of", None, body) if macro == "optMap" else call("or", body, none)  # `or` takes no other kind
     chosen = call("?:", None, call("hasValue", name()), body, call("optional.none", None))
     return Bind(parser.new_id(span), span, held, target, chosen)
 
