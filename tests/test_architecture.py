@@ -22,10 +22,10 @@ ROOMS: dict[str, set[str]] = {
     "identity": {"errors", "records"},
     "policy": {"errors", "shipped", "strict_yaml", "validated", "cel", "records", "identity"},
     "readmodels": {"errors", "records", "identity", "policy"},
-    "http": {"errors", "config", "records", "identity", "policy", "readmodels"},
+    "http": {"errors", "validated", "config", "records", "identity", "policy", "readmodels"},
     "cli": {
         *("errors", "validated", "config", "config_file"),
-        *("records", "identity", "policy", "readmodels", "http"),
+        *("cel", "records", "identity", "policy", "readmodels", "http"),
     },
     "__main__": {"cli"},
 }
@@ -60,6 +60,7 @@ NAMING_KINDS = {
     "http/routes.py",  # which kinds each route reads
     "http/query.py",  # event and snapshot begin the names of parameters
     "identity/callers.py",
+    "policy/plain.py",  # the memberships and grants whose end changes an answer
     "records/projection.py",
     "records/ingest.py",  # the projection of this name
     "records/runtime_files.py",
