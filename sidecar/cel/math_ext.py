@@ -94,7 +94,7 @@ _MIXED = ("int, uint", "int, double", "uint, int", "uint, double", "double, int"
 SIGNATURES = "\n".join(
     [
         f"{name}(int) int; {name}(uint) uint; {name}(double) double;"
-        f"{name}(list(int)) int; {name}(list(uint)) uint; {name}(list(double)) double; {name}(list(dyn)) dyn;"
+        f"{name}(list(int)) int; {name}(list(uint)) uint; {name}(list(double)) double;"
         + ";".join(
             [f"{name}({pair}) {pair.split(',')[0]}" for pair in _PAIRS] + [f"{name}({two}) dyn" for two in _MIXED]
         )
