@@ -19,7 +19,7 @@ ROOMS: dict[str, set[str]] = {
     "config_file": {"errors", "strict_yaml", "validated", "config"},
     "cel": {"errors"},
     "records": {"errors", "shipped", "config"},
-    "identity": {"errors", "records"},
+    "identity": {"errors", "validated", "records"},
     "policy": {"errors", "shipped", "strict_yaml", "validated", "cel", "records", "identity"},
     "readmodels": {"errors", "records", "identity", "policy"},
     "http": {"errors", "validated", "config", "records", "identity", "policy", "readmodels"},
@@ -36,7 +36,7 @@ PARTS: dict[tuple[str, str], set[str]] = {
     ("readmodels", "records"): {"forms", "prepare", "store"},
     ("readmodels", "identity"): {"authority", "caller"},
     ("readmodels", "policy"): {"judge"},
-    ("policy", "identity"): {"authority", "caller", "callers"},
+    ("policy", "identity"): {"authority", "caller", "callers", "course"},
     ("cli", "http"): {"query", "serve"},
 }
 """Where only a part of a room is meant: values and verdicts, never a store that is open or a policy file."""
