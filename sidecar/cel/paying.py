@@ -55,7 +55,7 @@ def _most_text(emitter: "Emitter") -> int:
 
 def matched(emitter: "Emitter", text: str, pattern: Expr) -> str:
     """``text.matches(pattern)``. A pattern that comes with the record is left to the careful form."""
-    meter = emitter.frame.find("meter")
+    meter = emitter.frame.find("meter") if emitter.careful else None
     if not (isinstance(pattern, Literal) and isinstance(pattern.value, str)):
         return f"{meter}.matched({text}, {meter}.pattern({emitter.emit(pattern)}))" if emitter.careful else "give_up()"
     compiled = compile_pattern(pattern.value)
@@ -71,7 +71,7 @@ def compared(emitter: "Emitter", node: Call, code: Sequence[str]) -> str | None:
     left, right = (bare(emitter.type_of(part)) for part in node.args)
     if any(isinstance(part, Literal) for part in node.args):
         return None
-    meter, nested = emitter.frame.find("meter"), len(emitter.scopes)
+    meter, nested = emitter.frame.find("meter") if emitter.careful else None, len(emitter.scopes)
     if left == right == STRING:
         if emitter.careful:
             return f"({meter}.looked({code[0]}, {_CHARACTERS_BY_STEP}) {node.function} {code[1]})"
