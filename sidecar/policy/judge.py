@@ -9,7 +9,8 @@ import orjson
 
 from sidecar.identity.caller import Caller
 from sidecar.policy.bundle import Bundle
-from sidecar.policy.standing import NO_MASKS, Authority, Labels, Record, Standing, masked_document, touched
+from sidecar.policy.rules import Mask
+from sidecar.policy.standing import Authority, Labels, Record, Standing, masked_document, touched
 from sidecar.records.canonical import policy_view
 from sidecar.records.store import Lanes, Row, Snapshot, Tenant
 
@@ -52,35 +53,37 @@ class Verdicts:
         standing = self.standings.get(row.kind)
         if standing is None:
             return None
-        label = row.label_id
-        if label in standing.lanes.clean and not self.verify:
+        label: int = row.raw[0]
+        if self.verify or label in standing.lanes.depends:
+            return self._judged(standing, row, fields)
+        if label in standing.lanes.clean:
             return row
-        return self._judged(standing, row, label, fields)
+        return _masked(row, standing.masked[label], fields) if label in standing.lanes.visible else None
 
     def labels(self, kind: str) -> Mapping[int, Record]:
         """The pruned records of the labels that this caller sees or may see, masked."""
         standing = self.standings.get(kind)
         return standing.shown if standing is not None else {}
 
-    def _judged(self, standing: Standing, row: Row, label: int, fields: Sequence[str]) -> Row | None:
-        """A row that is masked, or decided by more than its label."""
-        depends = label in standing.lanes.depends
-        if not depends and label not in standing.lanes.visible:
+    def _judged(self, standing: Standing, row: Row, fields: Sequence[str]) -> Row | None:
+        """A row that is decided by more than its label, or once more."""
+        if row.label_id not in standing.lanes.visible and row.label_id not in standing.lanes.depends:
             return None
-        masks = standing.masked.get(label, NO_MASKS)
-        if depends or self.verify:
-            authority = standing.authority
-            view = policy_view(authority.policies.kind, orjson.loads(row.doc))
-            if authority.whole.verdict(view, authority.tenant, self.now_ms) != "visible":
-                return None
-            masks, _ = authority.whole.masked(view, authority.tenant, self.now_ms)
-        if not masks:
-            return row
-        if fields and touched(masks, fields):
+        authority = standing.authority
+        view = policy_view(authority.policies.kind, orjson.loads(row.doc))
+        if authority.whole.verdict(view, authority.tenant, self.now_ms) != "visible":
             return None
-        stored = row.stored
-        document = masked_document(stored, masks)
-        return row if document is stored else row._replace(masked=document)
+        masks, _ = authority.whole.masked(view, authority.tenant, self.now_ms)
+        return _masked(row, masks, fields) if masks else row
+
+
+def _masked(row: Row, masks: frozenset[Mask], fields: Sequence[str]) -> Row | None:
+    """A row without what is masked in it; None when that is among the filtered fields."""
+    if fields and touched(masks, fields):
+        return None
+    stored: bytes = row.raw[1]
+    document = masked_document(stored, masks)
+    return row if document is stored else row._replace(masked=document)
 
 
 @dataclass(slots=True)

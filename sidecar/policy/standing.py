@@ -236,7 +236,7 @@ def _without(record: Record, path: tuple[str, ...], required: bool) -> Record:
 
 def masked_document(document: bytes, masks: Iterable[Mask]) -> bytes:
     """The canonical JSON with its masks; it is parsed only when a masked field's name is in it."""
-    needed = [mask for mask in masks if mask.quoted in document]
-    if not needed:
-        return document
-    return orjson.dumps(without(orjson.loads(document), needed), option=orjson.OPT_SORT_KEYS)
+    for mask in masks:
+        if mask.quoted in document:
+            return orjson.dumps(without(orjson.loads(document), masks), option=orjson.OPT_SORT_KEYS)
+    return document
