@@ -2,7 +2,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: demo test soak check lock clean
+.PHONY: bench check clean demo lock soak test
 
 # Everything below needs the environment; it is made once and again whenever the lock changes.
 $(BIN)/.installed: requirements.lock pyproject.toml
