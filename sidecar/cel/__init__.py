@@ -5,9 +5,10 @@ Any other expression of the language: ``compile(source, variables)`` → a progr
 """
 
 from sidecar.cel.ast import Expr, UInt
-from sidecar.cel.check import Env, check
+from sidecar.cel.check import check
 from sidecar.cel.checked import Checked, Path, describe_label_gap
 from sidecar.cel.compile import Compiled, Predicate, compile_program, compile_quick, compile_rule
+from sidecar.cel.env import Env
 from sidecar.cel.errors import (
     CelCheckErrors,
     CelError,

@@ -1,29 +1,28 @@
 """The checker: gives every node a type, every name a meaning, and reports everything wrong in one run."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 
 import re2
 
 from sidecar.cel import errors
 from sidecar.cel.ast import Bind, Call, Expr, Ident, ListExpr, Literal, Loop, MapExpr, Select, UInt
-from sidecar.cel.checked import Checked, Ref, dotted_name
-from sidecar.cel.errors import CelCheckErrors, CheckError, Span
+from sidecar.cel.checked import Checked
+from sidecar.cel.env import Env
+from sidecar.cel.errors import CelCheckErrors, CheckError
 from sidecar.cel.functions import OVERLOADS, resolve
 from sidecar.cel.limits import LIMITS, Limits
+from sidecar.cel.names import NameChecker
 from sidecar.cel.patterns import compile_pattern
 from sidecar.cel.types import (
     BOOL,
     BYTES,
     DOUBLE,
-    DURATION,
     DYN,
     INT,
     NULL,
     NUMBERS,
     STRING,
-    TIMESTAMP,
     UINT,
     ListType,
     MapType,
@@ -37,34 +36,9 @@ from sidecar.cel.types import (
     join,
 )
 
-TYPE_NAMES: Mapping[str, Type] = {
-    **{type_.name: type_ for type_ in (BOOL, INT, UINT, DOUBLE, STRING, BYTES)},
-    "null_type": NULL,
-    "list": ListType(DYN),
-    "map": MapType(DYN, DYN),
-    "type": TypeType(DYN),
-    "optional_type": OptionalType(DYN),
-    "google.protobuf.Timestamp": TIMESTAMP,
-    "google.protobuf.Duration": DURATION,
-}
 _OF_PYTHON: Mapping[type, Type] = {
     bool: BOOL, int: INT, UInt: UINT, float: DOUBLE, str: STRING, bytes: BYTES, type(None): NULL
 }  # fmt: skip
-
-
-@dataclass(frozen=True, slots=True)
-class Env:
-    """What names mean: variables by type, named expressions by their checked form."""
-
-    variables: Mapping[str, Type]
-    lets: Mapping[str, Checked] = field(default_factory=dict)
-    shadowing: bool = False
-    """Whether a loop variable may take the name of something else (standard CEL; policies refuse it)."""
-    container: str = ""
-    """Where names are looked for first: in ``a.b``, the name ``c`` is ``a.b.c``, ``a.c`` or ``c``."""
-    lenient: bool = False
-    """Whether types that do not fit are left to the evaluation where it may yet find a value: in comparisons, in
-    branches, and below ``&&`` and ``||``, whose other side may decide."""
 
 
 def check(expr: Expr, env: Env, *, expects: Type | None = None, limits: Limits = LIMITS) -> Checked:
@@ -94,23 +68,7 @@ def check(expr: Expr, env: Env, *, expects: Type | None = None, limits: Limits =
     return checked
 
 
-class _Checker:
-    def __init__(self, env: Env, limits: Limits) -> None:
-        self._env, self._limits = env, limits
-        self._scopes: list[dict[str, Type]] = []
-        self._absorbing = 0
-        self.types: dict[int, Type] = {}
-        self.refs: dict[int, Ref] = {}
-        self.errors: list[CheckError] = []
-
-    def report(self, span: Span, message: str) -> Type:
-        """Keep a finding; the node goes on as ``dyn`` so that one mistake is told once."""
-        if self._env.lenient and self._absorbing:
-            return DYN
-        if len(self.errors) < self._limits.errors:
-            self.errors.append(CheckError(span, message))
-        return DYN
-
+class _Checker(NameChecker):
     def type_of(self, node: Expr) -> Type:
         """The type of a node, kept for the compiler."""
         match node:
@@ -132,62 +90,6 @@ class _Checker:
                 found = self._bind(node)
         self.types[node.id] = found
         return found
-
-    # --- names and fields ---
-
-    def _ident(self, node: Ident) -> Type:
-        found = self._local(node.name) or self._global(node, node.name)
-        return found or self.report(node.span, errors.unknown_name(node.name.lstrip("."), self._names()))
-
-    def _local(self, name: str) -> Type | None:
-        return next((scope[name] for scope in reversed(self._scopes) if name in scope), None)
-
-    def _global(self, node: Expr, name: str) -> Type | None:
-        found = (self._declared(node, candidate) for candidate in _candidates(name, self._env.container))
-        return next((type_ for type_ in found if type_ is not None), None)
-
-    def _declared(self, node: Expr, name: str) -> Type | None:
-        if name in self._env.lets:
-            self.refs[node.id] = Ref("let", name)
-            return self._env.lets[name].type
-        if name in self._env.variables:
-            self.refs[node.id] = Ref("variable", name)
-            return self._env.variables[name]
-        if name in TYPE_NAMES:
-            self.refs[node.id] = Ref("type", name)
-            return TypeType(TYPE_NAMES[name])
-        return None
-
-    def _names(self) -> list[str]:
-        return [*self._env.variables, *self._env.lets, *(name for scope in self._scopes for name in scope)]
-
-    def _select(self, node: Select) -> Type:
-        dotted = None if node.test else dotted_name(node)
-        if dotted and self._local(dotted.partition(".")[0]) is None:
-            found = self._global(node, dotted)
-            if found is not None:
-                return found
-        owner = bare(self.type_of(node.operand))
-        inside = owner.inner if isinstance(owner, OptionalType) else owner
-        found = self._field(node, bare(inside))
-        if node.test:
-            return BOOL
-        return OptionalType(found) if node.optional or isinstance(owner, OptionalType) else found
-
-    def _field(self, node: Select, owner: Type) -> Type:
-        match owner:
-            case ObjectType(fields=fields, rest=rest):
-                if node.field in fields:
-                    return fields[node.field].type
-                if rest is not None:
-                    return rest
-                return self.report(node.span, errors.unknown_field(node.field, _named(node.operand, owner), fields))
-            case MapType(value=value):
-                return value
-        if owner == DYN:
-            return DYN
-        sentence = errors.has_no_meaning if node.test else errors.no_fields
-        return self.report(node.span, sentence(_named(node.operand, owner), node.field))
 
     # --- literals ---
 
@@ -319,16 +221,6 @@ class _Checker:
 
     # --- names bound inside ---
 
-    @contextmanager
-    def _scope(self, node: Expr, names: Mapping[str, Type]) -> Iterator[None]:
-        for name in names:
-            taken = name in self._env.variables or name in self._env.lets or self._local(name) is not None
-            if taken and not self._env.shadowing:
-                self.report(node.span, errors.shadows(name))
-        self._scopes.append(dict(names))
-        yield
-        self._scopes.pop()
-
     def _loop(self, node: Loop) -> Type:
         target = self.type_of(node.target)
         target = bare(target)
@@ -370,15 +262,6 @@ def _loop_type(node: Loop, target: Type, key: Type, results: list[Type]) -> Type
     return results[0] if isinstance(results[0], MapType) else DYN
 
 
-def _candidates(name: str, container: str) -> Iterator[str]:
-    """What a name may stand for, innermost first; a dot before it means exactly this."""
-    if not name.startswith("."):
-        parts = container.split(".") if container else []
-        for count in range(len(parts), 0, -1):
-            yield ".".join([*parts[:count], name])
-    yield name.removeprefix(".")
-
-
 def _comparable(left: Type, right: Type) -> bool:
     match left, right:
         case (ListType(element=a), ListType(element=b)) | (OptionalType(inner=a), OptionalType(inner=b)):
@@ -386,11 +269,6 @@ def _comparable(left: Type, right: Type) -> bool:
         case (MapType(key=k, value=v), MapType(key=l, value=w)):
             return _comparable(k, l) and _comparable(v, w)
     return assignable(left, right) or (left in NUMBERS and right in NUMBERS)
-
-
-def _named(node: Expr, type_: Type) -> str:
-    """How a message calls the thing a field is read from: by its path when it has one."""
-    return dotted_name(node) or str(type_)
 
 
 def _misfit(name: str, args: tuple[Type, ...], *, method: bool, known: bool) -> str:

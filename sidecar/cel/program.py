@@ -6,8 +6,9 @@ from typing import Any
 
 from sidecar.cel import errors
 from sidecar.cel.ast import UInt
-from sidecar.cel.check import Env, check
+from sidecar.cel.check import check
 from sidecar.cel.compile import compile_program
+from sidecar.cel.env import Env
 from sidecar.cel.errors import CelError, EvaluationError
 from sidecar.cel.functions import type_named
 from sidecar.cel.kernel import FAULTS, MISSING, without_value

@@ -1,0 +1,106 @@
+"""The names and fields of an expression, resolved: the innermost loop variable first, then what its Env says."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+
+from sidecar.cel import errors
+from sidecar.cel.ast import Expr, Ident, Select
+from sidecar.cel.checked import Ref, dotted_name
+from sidecar.cel.env import TYPE_NAMES, Env, candidates
+from sidecar.cel.errors import CheckError, Span
+from sidecar.cel.limits import Limits
+from sidecar.cel.types import BOOL, DYN, MapType, ObjectType, OptionalType, Type, TypeType, bare
+
+
+class NameChecker(ABC):
+    """Knows what is in reach at each place, and keeps what is wrong."""
+
+    def __init__(self, env: Env, limits: Limits) -> None:
+        self._env, self._limits = env, limits
+        self._scopes: list[dict[str, Type]] = []
+        self._absorbing = 0
+        self.types: dict[int, Type] = {}
+        self.refs: dict[int, Ref] = {}
+        self.errors: list[CheckError] = []
+
+    def report(self, span: Span, message: str) -> Type:
+        """Keep a finding; the node goes on as ``dyn`` so that one mistake is told once."""
+        if self._env.lenient and self._absorbing:
+            return DYN
+        if len(self.errors) < self._limits.errors:
+            self.errors.append(CheckError(span, message))
+        return DYN
+
+    @abstractmethod
+    def type_of(self, node: Expr) -> Type:
+        """The type of a node, kept for the compiler."""
+
+    def _ident(self, node: Ident) -> Type:
+        found = self._local(node.name) or self._global(node, node.name)
+        return found or self.report(node.span, errors.unknown_name(node.name.lstrip("."), self._names()))
+
+    def _local(self, name: str) -> Type | None:
+        return next((scope[name] for scope in reversed(self._scopes) if name in scope), None)
+
+    def _global(self, node: Expr, name: str) -> Type | None:
+        found = (self._declared(node, candidate) for candidate in candidates(name, self._env.container))
+        return next((type_ for type_ in found if type_ is not None), None)
+
+    def _declared(self, node: Expr, name: str) -> Type | None:
+        if name in self._env.lets:
+            self.refs[node.id] = Ref("let", name)
+            return self._env.lets[name].type
+        if name in self._env.variables:
+            self.refs[node.id] = Ref("variable", name)
+            return self._env.variables[name]
+        if name in TYPE_NAMES:
+            self.refs[node.id] = Ref("type", name)
+            return TypeType(TYPE_NAMES[name])
+        return None
+
+    def _names(self) -> list[str]:
+        return [*self._env.variables, *self._env.lets, *(name for scope in self._scopes for name in scope)]
+
+    def _select(self, node: Select) -> Type:
+        dotted = None if node.test else dotted_name(node)
+        if dotted and self._local(dotted.partition(".")[0]) is None:
+            found = self._global(node, dotted)
+            if found is not None:
+                return found
+        owner = bare(self.type_of(node.operand))
+        inside = owner.inner if isinstance(owner, OptionalType) else owner
+        found = self._field(node, bare(inside))
+        if node.test:
+            return BOOL
+        return OptionalType(found) if node.optional or isinstance(owner, OptionalType) else found
+
+    def _field(self, node: Select, owner: Type) -> Type:
+        match owner:
+            case ObjectType(fields=fields, rest=rest):
+                if node.field in fields:
+                    return fields[node.field].type
+                if rest is not None:
+                    return rest
+                return self.report(node.span, errors.unknown_field(node.field, _named(node.operand, owner), fields))
+            case MapType(value=value):
+                return value
+        if owner == DYN:
+            return DYN
+        sentence = errors.has_no_meaning if node.test else errors.no_fields
+        return self.report(node.span, sentence(_named(node.operand, owner), node.field))
+
+    @contextmanager
+    def _scope(self, node: Expr, names: Mapping[str, Type]) -> Iterator[None]:
+        for name in names:
+            taken = name in self._env.variables or name in self._env.lets or self._local(name) is not None
+            if taken and not self._env.shadowing:
+                self.report(node.span, errors.shadows(name))
+        self._scopes.append(dict(names))
+        yield
+        self._scopes.pop()
+
+
+def _named(node: Expr, type_: Type) -> str:
+    """How a message calls the thing a field is read from: by its path when it has one."""
+    return dotted_name(node) or str(type_)
