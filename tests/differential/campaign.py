@@ -10,6 +10,7 @@ import time
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, fields
+from functools import partial
 from multiprocessing import get_context
 from random import Random
 
@@ -22,9 +23,23 @@ from voices import Answer, OracleRefusesError, Panel, panel_of, prepared_caller,
 from sidecar.cel import CelError, Expr
 from sidecar.cel.ast import Call, Loop, Select, walk
 
-RULES, RECORDS, CALLERS = 50, 10, 10
-"""What one seed stands for: rules, and the records and callers that each of them is asked about."""
-TRIPLES = RULES * RECORDS * CALLERS
+
+@dataclass(frozen=True)
+class Size:
+    """What one seed stands for: rules, and the records and callers that each of them is asked about."""
+
+    rules: int = 50
+    records: int = 10
+    callers: int = 10
+
+    @property
+    def triples(self) -> int:
+        """All of them."""
+        return self.rules * self.records * self.callers
+
+
+SUITE, SOAK = Size(), Size(50, 25, 20)
+RULES, TRIPLES = SUITE.rules, SUITE.triples
 UNTYPED = 5
 """Every so many seeds one is of programs without types."""
 PROCESSES = 2
@@ -71,15 +86,17 @@ class Tally:
         return f"{shown}; {share:.0%} of the rules live, {self.nodes / max(self.rules, 1):.0f} parts each"
 
 
-def run(seed: int, rules: int = RULES, *, typed: bool | None = None) -> tuple[Tally, list[Question]]:
+def run(
+    seed: int, rules: int | None = None, *, typed: bool | None = None, size: Size = SUITE
+) -> tuple[Tally, list[Question]]:
     """Everything that one seed stands for, up to a few disagreements."""
     dice = Random(seed)
     world = new_world(dice, typed=seed % UNTYPED != 0 if typed is None else typed)
     values, variables = Values(dice), variables_of(world)
-    records = [prepared_record(world, values.of(world.record)) for _ in range(RECORDS * 3)]
-    callers = [prepared_caller(world, values.of(world.caller)) for _ in range(CALLERS * 2)]
+    records = [prepared_record(world, values.of(world.record)) for _ in range(size.records * 3)]
+    callers = [prepared_caller(world, values.of(world.caller)) for _ in range(size.callers * 2)]
     tally, failures = Tally(seeds=1), list[Question]()
-    while tally.rules < rules and len(failures) < MOST_FAILURES:
+    while tally.rules < (size.rules if rules is None else rules) and len(failures) < MOST_FAILURES:
         rule = new_rule(dice, world)
         try:
             panel = panel_of(world, rule, variables)
@@ -93,7 +110,7 @@ def run(seed: int, rules: int = RULES, *, typed: bool | None = None) -> tuple[Ta
         tally.lookups += "indexed(" in panel.whole.source
         asked = _Asked(world, rule, panel, values.of(world.tenant), dice.choice(INTS))
         try:
-            failures += asked.failures(tally, dice.sample(records, RECORDS), dice.sample(callers, CALLERS))
+            failures += asked.failures(tally, dice.sample(records, size.records), dice.sample(callers, size.callers))
         except Exception as crash:
             crash.add_note(f"seed {seed}, {rule}")
             raise
@@ -141,10 +158,12 @@ class _Asked:
             setattr(tally, name, getattr(tally, name) + count)
 
 
-def campaign(seeds: Iterable[int], processes: int = PROCESSES) -> Iterator[tuple[Tally, list[Question]]]:
+def campaign(
+    seeds: Iterable[int], processes: int = PROCESSES, size: Size = SUITE
+) -> Iterator[tuple[Tally, list[Question]]]:
     """Every seed's outcome as it comes. Processes are started afresh, so none inherits what the caller patched."""
     with get_context("spawn").Pool(processes) as pool:
-        yield from pool.imap_unordered(run, seeds)
+        yield from pool.imap_unordered(partial(run, size=size), seeds)
 
 
 def _say(text: str) -> None:
@@ -159,13 +178,13 @@ def main() -> int:
     first = int(os.environ.get("SOAK_SEED", str(int(time.time()) * 1_000_000)))
     total, started = Tally(), time.monotonic()
     _say(f"soak: seeds from {first}, {wanted:,} triples or {minutes:g} minutes")
-    for tally, failures in campaign(range(first, first + -(-wanted // TRIPLES))):
+    for tally, failures in campaign(range(first, first + -(-wanted // SOAK.triples)), size=SOAK):
         total.add(tally)
         for failure in failures:
             _say(f"a disagreement, from seeds behind {first} (SOAK_SEED={first} repeats it):")
             _say(written(shrunk(failure)))
             return 1
-        if total.seeds % 100 == 0:
+        if total.seeds % 40 == 0:
             _say(f"{time.monotonic() - started:6.0f} s  {total}")
         if time.monotonic() - started > minutes * 60:
             break
