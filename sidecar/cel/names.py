@@ -3,6 +3,7 @@
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import replace
 
 from sidecar.cel import errors
 from sidecar.cel.ast import Expr, Ident, Select
@@ -82,7 +83,8 @@ class NameChecker(ABC):
                     return fields[node.field].type
                 if rest is not None:
                     return rest
-                return self.report(node.span, errors.unknown_field(node.field, _named(node.operand, owner), fields))
+                sentence = errors.unknown_field(node.field, _named(node.operand, owner), fields)
+                return self.report(_field_span(node), sentence)
             case MapType(value=value):
                 return value
         if owner == DYN:
@@ -104,3 +106,11 @@ class NameChecker(ABC):
 def _named(node: Expr, type_: Type) -> str:
     """How a message calls the thing a field is read from: by its path when it has one."""
     return dotted_name(node) or str(type_)
+
+
+def _field_span(node: Select) -> Span:
+    """Where the field's own name stands, behind what it is read from."""
+    offset = node.operand.span.end + (2 if node.optional else 1)
+    return replace(
+        node.span, offset=offset, end=offset + len(node.field), column=node.span.column + offset - node.span.offset
+    )

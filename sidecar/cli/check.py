@@ -22,7 +22,8 @@ def run(asked: argparse.Namespace, config: Config, terminal: Terminal) -> int:
             terminal.json({"passed": False, "findings": _plain(error.findings)})
         else:
             terminal.findings(error.findings)
-            terminal.line(f"{len(error.findings)} errors")
+            count = len(error.findings)
+            terminal.line(f"{count} error{'s' if count > 1 else ''}")
         return 1
     if asked.json:
         terminal.json(_as_json(bundle))

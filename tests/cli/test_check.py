@@ -32,7 +32,7 @@ BAD_POLICIES = [
     ("unknown key", POLICY + "descripton: x\n", (9, 1), "unknown key 'descripton'; did you mean 'description'?"),
     ("anchor", POLICY.replace("letters", "&a letters"), (2, 9), "anchors (&a) are not supported"),
     ("duplicate key", POLICY + "policy: again\n", (9, 1), "the key 'policy' is given twice; the first is in line 2"),
-    ("misspelt field", POLICY.replace("record.status", "record.statsu"), (6, 11), "did you mean 'status'?"),
+    ("misspelt field", POLICY.replace("record.status", "record.statsu"), (6, 18), "did you mean 'status'?"),
     ("no kind", POLICY.replace("dead_letter", "dead_leter"), (3, 14), "there is no kind 'dead_leter'; did you mean"),
     ("no condition", POLICY.replace('record.status == "open"', "record.status"), (6, 11), "must be a condition"),
     ("not CEL", POLICY.replace('== "open"', "== == 1"), (6, 28), ""),
