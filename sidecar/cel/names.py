@@ -83,8 +83,8 @@ class NameChecker(ABC):
                     return fields[node.field].type
                 if rest is not None:
                     return rest
-                sentence = errors.unknown_field(node.field, _named(node.operand, owner), fields)
-                return self.report(_field_span(node), sentence)
+                unknown = errors.unknown_field(node.field, _named(node.operand, owner), fields)
+                return self.report(_field_span(node), unknown)
             case MapType(value=value):
                 return value
         if owner == DYN:
