@@ -76,13 +76,12 @@ class Conditions:
         certain = True
         for mask, unless in self.masks:
             try:
-                if unless(record, tenant, now_ms) is True:
-                    continue
-            except Unknown:
-                certain = False
-            except EvaluationError:
-                pass
-            masks.add(mask)
+                lifted = unless(record, tenant, now_ms) is True
+            except (Unknown, EvaluationError) as fault:
+                lifted = False
+                certain = certain and not isinstance(fault, Unknown)
+            if not lifted:
+                masks.add(mask)
         return frozenset(masks) if masks else NO_MASKS, certain
 
     @cached_property
