@@ -173,6 +173,11 @@ class Lanes:
     depends: frozenset[int]
     clean: frozenset[int] = frozenset()
 
+    def among(self, within: frozenset[int] | None = None) -> frozenset[int]:
+        """The labels whose records may be shown, or those of them that are ``within``."""
+        every = self.visible | self.depends if self.depends else self.visible
+        return every if within is None else every & within
+
 
 class Visibility(Protocol):
     """What a store needs to know of the verdicts of one caller."""
@@ -233,7 +238,7 @@ class Snapshot(Protocol):
     managed: bool
     """Whether the tenant has ever had a membership record."""
     newest_label: int
-    """The greatest label id of any tenant. Whoever knows all labels up to it has none to ask for."""
+    """At least the greatest label id of the tenant. Whoever knows all labels up to it has none to ask for."""
 
     async def labels(self, kind: str, after: int) -> Sequence[tuple[int, bytes]]:
         """The kind's labels with an id above ``after``, ascending, each with its pruned record."""
@@ -268,7 +273,16 @@ class Store(Protocol):
         """One write transaction, durable when the context ends without an error."""
 
     async def put(self, records: Sequence[Prepared], mark: LoadMark | None = None) -> Outcome:
-        """Store records of any tenants in one durable transaction (the load and admin path)."""
+        """Store records of any tenants in one durable transaction (the load and admin path).
+
+        Raises RecordConflict, before anything is stored, when an append-only record is stored with other content.
+        """
+
+    async def conflicts(self, records: Sequence[Prepared]) -> list[int]:
+        """The places of the append-only records that are stored already with other content. Nothing is written."""
+
+    async def loaded(self, load_id: str) -> int:
+        """How many records of an interrupted load are stored; 0 when it is new or was finished."""
 
     async def setting(self, name: str, value: Mapping[str, Any]) -> Mapping[str, Any]:
         """The stored setting, or ``value`` stored now: for keys that all processes share."""

@@ -8,8 +8,8 @@ import pytest
 from test_sqlite_store import NOTE, A, Units, note, refuse
 
 from sidecar.records.kind import Kinds
+from sidecar.records.layout import Table
 from sidecar.records.sqlite import SqliteStore, sql
-from sidecar.records.sqlite.tables import Table
 from sidecar.records.store import Is, Lanes, Prepared, Read, Row
 
 MANY = 200

@@ -1,15 +1,15 @@
 """Pages over visible labels: what a request finds, shown as the caller may see it."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import orjson
 
+from sidecar.records.layout import Table, page, single
 from sidecar.records.sqlite import sql
 from sidecar.records.sqlite.sql import Path
-from sidecar.records.sqlite.tables import Table
 from sidecar.records.sqlite.walk import Place, records
-from sidecar.records.store import Contains, Edge, Get, Is, Lanes, Page, Read, Request, Row, Visibility, Where
+from sidecar.records.store import Edge, Get, Page, Read, Request, Row, Visibility
 
 
 class Pages:
@@ -29,39 +29,39 @@ class Pages:
 
     def _get(self, request: Get, visible: Visibility) -> Page:
         table = self._tables[request.kind]
-        path, fields = sql.path(table), _fields(table, request.where)
+        path, fields = sql.path(table), table.fields(request.where)
         condition = sql.residual(path, self._at.tenant_id, request.where)
         found = self._at.connection.execute(
             f"SELECT i._label, i._doc, {path.place} FROM {sql.keyed(table)}{condition.text} ORDER BY k.key",
             (orjson.dumps(request.keys).decode(), self._at.tenant_id, *condition.values),
         ).fetchall()
-        labels = _labels(visible.lanes(request.kind, fields), None)
-        rows = (visible.show(_row(table, raw), fields) for raw in found if raw[0] in labels)
+        labels = visible.lanes(request.kind, fields).among()
+        rows = (visible.show(table.row(raw), fields) for raw in found if raw[0] in labels)
         return Page(tuple(row for row in rows if row is not None))
 
     def _read(self, request: Read, visible: Visibility) -> Page:
         table = self._tables[request.kind]
-        fields = _fields(table, request.where)
+        fields = table.fields(request.where)
         lanes = visible.lanes(request.kind, fields)
-        labels, clean, orders = _labels(lanes, request.within), lanes.clean, len(table.order)
+        labels, clean, orders = lanes.among(request.within), lanes.clean, len(table.order)
         shown: list[Row] = []
         for raw in records(self._at, table, request, labels) if labels else ():
             stored = Row(request.kind, orders, raw)
             row = stored if raw[0] in clean else visible.show(stored, fields)
             if row is not None:
                 if len(shown) == request.limit:
-                    return _page(shown, request, more=True)
+                    return page(shown, request, more=True)
                 shown.append(row)
-        return _page(shown, request, more=False)
+        return page(shown, request, more=False)
 
     def _edges(self, request: Edge, visible: Visibility) -> Page:
         table = self._tables[request.kind]
-        fields = _fields(table, request.where)
-        labels = _labels(visible.lanes(request.kind, fields), None)
+        fields = table.fields(request.where)
+        labels = visible.lanes(request.kind, fields).among()
         best: dict[Any, Row] = {}
         for value, *raw in self._heads(sql.path(table, request.column), request):
             if raw[0] in labels:
-                row, known = _row(table, tuple(raw)), best.get(value)
+                row, known = table.row(tuple(raw)), best.get(value)
                 if known is None or (row.position > known.position) == request.last:
                     best[value] = row
         rows: list[Row] = []
@@ -69,7 +69,7 @@ class Pages:
             if value in best:
                 shown = visible.show(best[value], fields)
                 # judged record by record, and hidden: the next one of this value may be seen
-                rows.extend(self._read(_single(request, value), visible).rows if shown is None else (shown,))
+                rows.extend(self._read(single(request, value), visible).rows if shown is None else (shown,))
         return Page(tuple(rows))
 
     def _heads(self, path: Path, request: Edge) -> Iterable[tuple[Any, ...]]:
@@ -79,31 +79,3 @@ class Pages:
         return self._at.connection.execute(
             sql.lane_heads(path, condition, request.last), (self._at.tenant_id, values, *condition.values)
         )
-
-
-def _fields(table: Table, wheres: Sequence[Where]) -> tuple[str, ...]:
-    """The record's fields that clients' conditions read: a masked one matches nothing."""
-    names: list[str] = []
-    for where in wheres:
-        if isinstance(where, Is) and where.stored:
-            continue
-        names.extend(where.columns if isinstance(where, Contains) else (where.column,))
-    return tuple(field for name in names for field in table.columns[name].fields)
-
-
-def _labels(lanes: Lanes, within: frozenset[int] | None) -> frozenset[int]:
-    every = lanes.visible | lanes.depends if lanes.depends else lanes.visible
-    return every if within is None else every & within
-
-
-def _row(table: Table, raw: tuple[Any, ...]) -> Row:
-    """A record as SQL gives it: label, document, order and key."""
-    return Row(table.kind.name, len(table.order), raw)
-
-
-def _page(rows: list[Row], request: Read, *, more: bool) -> Page:
-    return Page(tuple(reversed(rows) if request.last else rows), more)
-
-
-def _single(request: Edge, value: str) -> Read:
-    return Read(request.kind, 1, (Is(request.column, (value,)), *request.where), last=request.last)

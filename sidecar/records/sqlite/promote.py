@@ -6,7 +6,8 @@ from collections.abc import Callable, Mapping
 import orjson
 
 from sidecar.errors import Reject, StoreError, StoreVersionError
-from sidecar.records.sqlite.tables import APPLICATION_ID, BASE, STORE_VERSION, Table, quoted
+from sidecar.records.layout import Table, quoted
+from sidecar.records.sqlite.tables import APPLICATION_ID, BASE, STORE_VERSION, statements
 from sidecar.records.sqlite.write import Interned, Writer
 from sidecar.records.store import Prepared
 
@@ -53,7 +54,7 @@ def _stamp(connection: sqlite3.Connection) -> None:
 
 
 def _create(connection: sqlite3.Connection, table: Table) -> None:
-    for statement in table.statements():
+    for statement in statements(table):
         connection.execute(statement)
     connection.execute("INSERT OR REPLACE INTO kind VALUES (?, ?)", (table.kind.name, table.kind.digest))
 
@@ -64,7 +65,7 @@ def _aside(name: str) -> str:
 
 def _set_aside(connection: sqlite3.Connection, table: Table) -> None:
     """Keep the old documents under another name and create the kind's tables anew; labels start afresh."""
-    stem = f"record_{table.kind.name}"
+    stem = table.stem
     aside = quoted(_aside(table.kind.name))
     connection.execute(f"CREATE TABLE IF NOT EXISTS {aside} (_row INTEGER PRIMARY KEY, _doc BLOB NOT NULL) STRICT")
     connection.execute(f"INSERT INTO {aside} (_doc) SELECT coalesce(_source, _doc) FROM {table.name} ORDER BY _row")

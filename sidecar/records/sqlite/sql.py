@@ -4,9 +4,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 
-from sidecar.records.forms import folded
 from sidecar.records.kind import Column
-from sidecar.records.sqlite.tables import Table, quoted
+from sidecar.records.layout import Table, filter_form, quoted
 from sidecar.records.store import Above, Below, Contains, Is, Position, Where
 
 Values = tuple[str | int, ...]
@@ -36,7 +35,7 @@ class Path:
     @cached_property
     def source(self) -> str:
         """The table or list table as ``i``, the index named so that the plan cannot drift."""
-        stem = f"record_{self.table.kind.name}"
+        stem = self.table.stem
         if self.column is None:
             return f"{self.table.name} AS i INDEXED BY {quoted(stem + ' label')}"
         if self.column.many:
@@ -46,7 +45,7 @@ class Path:
     @cached_property
     def of_tenant(self) -> str:
         """All records of the tenant as ``i``, in order, along the tenant's own index."""
-        return f"{self.table.name} AS i INDEXED BY {quoted(f'record_{self.table.kind.name} tenant')}"
+        return f"{self.table.name} AS i INDEXED BY {quoted(f'{self.table.stem} tenant')}"
 
     @cached_property
     def joined(self) -> str:
@@ -109,19 +108,17 @@ def path(table: Table, column: str | None = None) -> Path:
 
 def comparable(column: Column, value: str | int | bool) -> str | int:
     """A value as the column stores it."""
-    if isinstance(value, bool):
-        return int(value)
-    return folded(value) if column.folded and isinstance(value, str) else value
+    return int(value) if isinstance(value, bool) else filter_form(column, value)
 
 
 def bound(path: Path, where: Below | Above) -> Clause:
     """An integer bound; on the leading order column it becomes a bound of the walked index."""
     column = path.table.columns[where.column]
-    order = path.table.kind.order
     below = isinstance(where, Below)
-    if order and order[0].pointers == (column.pointer,):
-        value = -where.value if order[0].descending else where.value
-        return Clause(f" AND {path.first} {'<' if below != order[0].descending else '>'} ?", (value,))
+    if path.table.leads(column):
+        descending = path.table.kind.order[0].descending
+        value = -where.value if descending else where.value
+        return Clause(f" AND {path.first} {'<' if below != descending else '>'} ?", (value,))
     return Clause(f" AND {path.record}.{quoted(column.name)} {'<' if below else '>'} ?", (where.value,))
 
 
@@ -153,18 +150,15 @@ def residual(path: Path, tenant_id: int, wheres: Sequence[Where]) -> Clause:
 
 
 def choose(table: Table, wheres: Sequence[Where]) -> tuple[Path, Is | None]:
-    """The path of a request: the first indexed equality in the kind's own column order, else the labels."""
-    equalities = {where.column: where for where in wheres if isinstance(where, Is)}
-    for column in table.kind.columns:
-        if column.name in equalities and table.indexed(column):
-            return path(table, column.name), equalities[column.name]
-    return path(table), None
+    """The path of a request: the first indexed equality, else the labels."""
+    leading = table.leading(wheres)
+    return path(table, None if leading is None else leading.column), leading
 
 
 def keyed(table: Table) -> str:
     """The records as ``i`` under keys, one seek a key. Binds the keys as JSON, then the tenant."""
     same = " AND ".join(f"i.{name} = k.value ->> {place}" for place, name in enumerate(table.key))
-    index = quoted(f"record_{table.kind.name} key")
+    index = quoted(f"{table.stem} key")
     return f"json_each(?) AS k CROSS JOIN {table.name} AS i INDEXED BY {index} ON i._tenant = ? AND {same}"
 
 

@@ -14,9 +14,9 @@ import orjson
 
 from sidecar.errors import StoreError
 from sidecar.records.kind import Kinds
+from sidecar.records.layout import Table
 from sidecar.records.sqlite import promote
 from sidecar.records.sqlite.pages import Pages
-from sidecar.records.sqlite.tables import Table
 from sidecar.records.sqlite.walk import Place, Strategy
 from sidecar.records.sqlite.write import Interned, Writer
 from sidecar.records.store import LoadMark, Outcome, Page, Prepared, Request, Tenant, Visibility
@@ -234,10 +234,9 @@ class SqliteStore:
     async def put(self, records: Sequence[Prepared], mark: LoadMark | None = None) -> Outcome:
         """Store records of any tenants in one durable transaction. Raises StoreError, RecordConflict."""
         async with self._writing:
-            return await self._in_writer(lambda: self.put_now(records, mark))
+            return await self._in_writer(lambda: self._put(records, mark))
 
-    def put_now(self, records: Sequence[Prepared], mark: LoadMark | None = None) -> Outcome:
-        """``put`` without an event loop, for the command line. Raises StoreError, RecordConflict."""
+    def _put(self, records: Sequence[Prepared], mark: LoadMark | None) -> Outcome:
         try:
             self._writer.execute("BEGIN IMMEDIATE")
             try:
@@ -256,16 +255,20 @@ class SqliteStore:
             raise StoreError(f"the store could not be written: {error}") from error
         return outcome
 
-    def conflicts_now(self, records: Sequence[Prepared]) -> list[int]:
-        """The places of the append-only records that are stored already with other content, for the command line."""
-        with _answering():
-            return Writer(self._writer, self.tables, self.interned).conflicts(records)
+    async def conflicts(self, records: Sequence[Prepared]) -> list[int]:
+        """The places of the append-only records that are stored already with other content. Raises StoreError."""
+        async with self._writing:
+            with _answering():
+                return await self._in_writer(
+                    lambda: Writer(self._writer, self.tables, self.interned).conflicts(records)
+                )
 
-    def loaded(self, load_id: str) -> int:
-        """How many records of an interrupted load are stored; 0 when it is new or was finished."""
+    async def loaded(self, load_id: str) -> int:
+        """How many records of an interrupted load are stored; 0 when it is new or was finished. Raises StoreError."""
         statement = "SELECT lines FROM load WHERE load_id = ? AND finished = 0"
-        with _answering():
-            found = self._writer.execute(statement, (load_id,)).fetchone()
+        async with self._writing:
+            with _answering():
+                found = await self._in_writer(lambda: self._writer.execute(statement, (load_id,)).fetchone())
         return int(found[0]) if found else 0
 
     async def setting(self, name: str, value: Mapping[str, Any]) -> Mapping[str, Any]:

@@ -10,9 +10,9 @@ from typing import Any, Literal
 
 import orjson
 
+from sidecar.records.layout import Table
 from sidecar.records.sqlite import sql
 from sidecar.records.sqlite.sql import Clause, Path
-from sidecar.records.sqlite.tables import Table
 from sidecar.records.store import Position, Read
 
 Strategy = Literal["auto", "lanes", "tenant"]

@@ -11,7 +11,7 @@ from typing import Any
 import orjson
 
 from sidecar.errors import RecordConflict, Reject
-from sidecar.records.sqlite.tables import Table, quoted
+from sidecar.records.layout import Table, quoted
 from sidecar.records.store import STORED_OTHERWISE, Outcome, Prepared, Tenant
 
 Key = tuple[str, ...]
