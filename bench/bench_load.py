@@ -12,7 +12,7 @@ from measure import Result, compared, in_turns
 from world import dead_letters, kinds
 
 from sidecar.records.ingest import Intake
-from sidecar.records.load import BATCH, Load, Refused
+from sidecar.records.load import BATCH, Load, Loaded, Refused
 from sidecar.records.sources import sources
 from sidecar.records.sqlite import SqliteStore
 
@@ -56,10 +56,16 @@ def _empty(path: Path) -> SqliteStore:
 
 
 def _load(file: Path, target: Path) -> None:
-    store = _empty(target)
-    loaded = Load(kinds(), Intake(kinds()), store, Unwatched()).run(sources(file, kinds()))
-    asyncio.run(store.close())
+    loaded = asyncio.run(_loaded(file, target))
     assert loaded.accepted[KIND] == RECORDS
+
+
+async def _loaded(file: Path, target: Path) -> Loaded:
+    store = _empty(target)
+    try:
+        return await Load(kinds(), Intake(kinds()), store, Unwatched()).run(sources(file, kinds()))
+    finally:
+        await store.close()
 
 
 class _Ready:

@@ -54,13 +54,17 @@ def kinds() -> Kinds:
 
 def stored(path: Path, records: Iterable[Made]) -> Path:
     """The store file with these records added, all of its log written back into it."""
+    asyncio.run(_store(path, records))
+    return path
+
+
+async def _store(path: Path, records: Iterable[Made]) -> None:
     intake = Intake(kinds())
     store = SqliteStore(path, kinds(), intake.accept)
     made = iter(records)
     while batch := list(islice(made, BATCH)):
-        store.put_now([_accepted(intake, *one) for one in batch])
-    asyncio.run(store.close())
-    return path
+        await store.put([_accepted(intake, *one) for one in batch])
+    await store.close()
 
 
 def _accepted(intake: Intake, kind: str, record: Record) -> Prepared:

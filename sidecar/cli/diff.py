@@ -20,9 +20,9 @@ from sidecar.policy.diff import Change, Diff, Tally
 from sidecar.policy.load import load_suite
 from sidecar.records.ingest import Intake
 from sidecar.records.kind import Kinds
-from sidecar.records.opening import open_store
+from sidecar.records.opening import opened
 from sidecar.records.schemas import load_kinds
-from sidecar.records.store import Snapshot, Store, Tenant
+from sidecar.records.store import Snapshot, Tenant
 
 SAME, DIFFERS, TROUBLE = 0, 1, 2
 MOST_TOLD = 20
@@ -50,8 +50,7 @@ def run(asked: argparse.Namespace, config: Config, terminal: Terminal) -> int:
     except FindingsError as error:
         terminal.findings(error.findings)
         return TROUBLE
-    store = open_store(config, kinds, Intake(kinds), create=False)
-    compared = asyncio.run(_compared(store, config, Diff(old, new, instant(asked)), askers))
+    compared = asyncio.run(_compared(config, kinds, Diff(old, new, instant(asked)), askers))
     if asked.json:
         terminal.json(_as_json(compared))
     else:
@@ -85,11 +84,11 @@ def _name(found: dict[Identity, str], identity: Identity, *names: str) -> None:
         found[identity] = next((name for name in names if name not in taken), f"{names[-1]} ({len(taken)})")
 
 
-async def _compared(store: Store, config: Config, diff: Diff, askers: Askers) -> _Compared:
-    """The comparison, tenant by tenant, each in one snapshot; the store is closed after it. Raises ConfigError."""
+async def _compared(config: Config, kinds: Kinds, diff: Diff, askers: Askers) -> _Compared:
+    """The comparison, tenant by tenant, each in one snapshot. Raises ConfigError, StoreError."""
     absent: list[str] = []
     make = callers(config)
-    try:
+    async with opened(config, kinds, Intake(kinds), create=False) as store:
         for tenant in dict.fromkeys(identity.tenant for identity in askers.values()):
             own = {name: identity for name, identity in askers.items() if identity.tenant == tenant}
             async with store.snapshot(tenant) as snap:
@@ -98,8 +97,6 @@ async def _compared(store: Store, config: Config, diff: Diff, askers: Askers) ->
                     continue
                 made = {name: await make.caller(identity, snap, diff.now_ms) for name, identity in own.items()}
                 await diff.tenant(snap, made)
-    finally:
-        await store.close()
     if len(absent) == len(askers):
         raise ConfigError("no caller is of a tenant that has records; name one with --as")
     return _Compared(diff, askers, tuple(absent))

@@ -20,10 +20,10 @@ from sidecar.policy.explanation import Explanation, Question, explained
 from sidecar.policy.next_change import Future
 from sidecar.policy.plain import as_json, named
 from sidecar.records.ingest import Intake
-from sidecar.records.kind import Kind
-from sidecar.records.opening import open_store
+from sidecar.records.kind import Kind, Kinds
+from sidecar.records.opening import opened
 from sidecar.records.schemas import load_kinds
-from sidecar.records.store import Store, Tenant
+from sidecar.records.store import Tenant
 
 _LATEST_SHOWN_MS = 253_402_300_799_999
 """The end of the year 9999; later instants are shown as numbers."""
@@ -37,8 +37,7 @@ def run(asked: argparse.Namespace, config: Config, terminal: Terminal) -> int:
     identity = identity_in(Path(asked.caller))
     tenant = identity.tenant if asked.tenant is None else _tenant(asked.tenant)
     policies = bundle_of(config, kinds).kinds[kind.name]
-    store = open_store(config, kinds, Intake(kinds), create=False)
-    told = asyncio.run(_answered(store, config, Question(policies, key, tenant, identity, instant(asked))))
+    told = asyncio.run(_answered(config, kinds, Question(policies, key, tenant, identity, instant(asked))))
     if told is None:
         terminal.error(f"there is no {kind.name} {asked.id} in the tenant {_shown_tenant(tenant)}")
         return 1
@@ -50,12 +49,9 @@ def run(asked: argparse.Namespace, config: Config, terminal: Terminal) -> int:
     return 0
 
 
-async def _answered(store: Store, config: Config, question: Question) -> Explanation | None:
-    """The explanation; the store is closed after it."""
-    try:
+async def _answered(config: Config, kinds: Kinds, question: Question) -> Explanation | None:
+    async with opened(config, kinds, Intake(kinds), create=False) as store:
         return await explained(store, callers(config), question)
-    finally:
-        await store.close()
 
 
 def _key(text: str, kind: Kind) -> tuple[str, ...]:

@@ -4,7 +4,7 @@ import argparse
 import asyncio
 import gc
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -18,7 +18,7 @@ from sidecar.errors import ConfigError
 from sidecar.records.ingest import Intake
 from sidecar.records.kind import Kinds
 from sidecar.records.load import Load, Loaded, Refused
-from sidecar.records.opening import open_store
+from sidecar.records.opening import opened
 from sidecar.records.runtime_files import runtime_files
 from sidecar.records.schemas import load_kinds
 from sidecar.records.sources import Lines, Runtime, Source, sources
@@ -33,19 +33,22 @@ def run(asked: argparse.Namespace, config: Config, terminal: Terminal) -> int:
     """Load; 1 when a record was refused. Raises ConfigError, FindingsError, RecordConflict, StoreError."""
     kinds = load_kinds(config.schema_folders)
     found = list(_sources(asked, config, kinds))
-    intake = Intake(kinds)
-    store = open_store(config, kinds, intake)
     watcher = Watcher(terminal, asked.json)
-    try:
-        with _explained(terminal), watcher.showing(), _rarely_collected():
-            loaded = Load(kinds, intake, store, watcher, asked.keep_going, config.limits.record_bytes).run(found)
-    finally:
-        asyncio.run(store.close())
+    with _explained(terminal), watcher.showing(), _rarely_collected():
+        loaded = asyncio.run(_loaded(found, config, kinds, watcher, keep_going=asked.keep_going))
     if asked.json:
         terminal.json(_as_json(loaded))
     else:
         _summary(loaded, watcher, terminal)
     return int(bool(loaded.refused))
+
+
+async def _loaded(
+    found: Sequence[Source], config: Config, kinds: Kinds, watcher: "Watcher", *, keep_going: bool
+) -> Loaded:
+    intake = Intake(kinds)
+    async with opened(config, kinds, intake) as store:
+        return await Load(kinds, intake, store, watcher, keep_going, config.limits.record_bytes).run(found)
 
 
 def _sources(asked: argparse.Namespace, config: Config, kinds: Kinds) -> Iterator[Source]:

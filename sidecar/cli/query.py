@@ -17,10 +17,9 @@ from sidecar.policy.judge import Judge
 from sidecar.readmodels.plan import carried_out
 from sidecar.readmodels.records import RecordsPage, RecordsQuery, records
 from sidecar.records.ingest import Intake
-from sidecar.records.kind import Kind
-from sidecar.records.opening import open_store
+from sidecar.records.kind import Kind, Kinds
+from sidecar.records.opening import opened
 from sidecar.records.schemas import load_kinds
-from sidecar.records.store import Store
 
 
 def run(asked: argparse.Namespace, config: Config, terminal: Terminal) -> int:
@@ -30,9 +29,8 @@ def run(asked: argparse.Namespace, config: Config, terminal: Terminal) -> int:
     page_asked = _page_asked(asked, kind)
     identity = identity_in(Path(asked.caller))
     bundle = bundle_of(config, kinds)
-    store = open_store(config, kinds, Intake(kinds), create=False)
     question = _Question(config, bundle, identity, kind.name, page_asked, instant(asked))
-    page = asyncio.run(question.answered(store))
+    page = asyncio.run(question.answered(kinds))
     for record in page.view["records"]:
         terminal.json(record)
     if page.following is not None:
@@ -72,14 +70,14 @@ class _Question:
         self._config, self._bundle, self._identity = config, bundle, identity
         self._kind, self._asked, self._now_ms = kind, asked, now_ms
 
-    async def answered(self, store: Store) -> RecordsPage:
-        """The page; the store is closed after it."""
-        try:
-            async with store.snapshot(self._identity.tenant) as snap:
-                caller = await callers(self._config).caller(self._identity, snap, self._now_ms)
-                judge = Judge(verify=self._config.verify == "always")
-                verdicts = await judge.judge(self._bundle, caller, snap, [self._kind], self._now_ms)
-                query = RecordsQuery(self._kind, self._asked.limit, self._asked.where)
-                return await carried_out(records(query), snap, verdicts)
-        finally:
-            await store.close()
+    async def answered(self, kinds: Kinds) -> RecordsPage:
+        """The page, from the store of these kinds."""
+        async with (
+            opened(self._config, kinds, Intake(kinds), create=False) as store,
+            store.snapshot(self._identity.tenant) as snap,
+        ):
+            caller = await callers(self._config).caller(self._identity, snap, self._now_ms)
+            judge = Judge(verify=self._config.verify == "always")
+            verdicts = await judge.judge(self._bundle, caller, snap, [self._kind], self._now_ms)
+            query = RecordsQuery(self._kind, self._asked.limit, self._asked.where)
+            return await carried_out(records(query), snap, verdicts)

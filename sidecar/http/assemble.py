@@ -35,7 +35,7 @@ async def assembled(config: Config, *, clock: Callable[[], int] = clock_ms) -> S
     loaded = await asyncio.to_thread(bundles.reload)
     if loaded.trouble is not None:
         log.error("the policies cannot be used, so nothing is shown:\n%s", loaded.trouble)
-    store = open_store(config, kinds, intake)
+    store = await open_store(config, kinds, intake)
     return Service(
         kinds=kinds,
         store=store,

@@ -1,5 +1,6 @@
 """Loading: the whole input is read and validated first, then written in batches that an interruption leaves whole."""
 
+import asyncio
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import closing
@@ -12,7 +13,7 @@ from sidecar.records.kind import Kinds
 from sidecar.records.ledger import Ledger
 from sidecar.records.sources import Source
 from sidecar.records.spool import Placed, Spool
-from sidecar.records.store import STORED_OTHERWISE, LoadMark, Outcome, Prepared
+from sidecar.records.store import STORED_OTHERWISE, LoadMark, Outcome, Prepared, Store
 
 BATCH = 1_000
 """Records written in one transaction, at most."""
@@ -52,19 +53,6 @@ class Watcher(Protocol):
         """So much more of the stage is done."""
 
 
-class Target(Protocol):
-    """What a load needs of a store."""
-
-    def put_now(self, records: Sequence[Prepared], mark: LoadMark | None = None) -> Outcome:
-        """Store records in one durable transaction. Raises StoreError, RecordConflict."""
-
-    def conflicts_now(self, records: Sequence[Prepared]) -> list[int]:
-        """The places of the append-only records that are stored already with other content."""
-
-    def loaded(self, load_id: str) -> int:
-        """How many records of an interrupted load are stored."""
-
-
 @dataclass(slots=True)
 class Loaded:
     """What came of a load. ``accepted`` counts what was valid; ``stale`` those of it for which a newer one is stored.
@@ -89,43 +77,43 @@ class Load:
 
     kinds: Kinds
     intake: Intake
-    target: Target
+    store: Store
     watcher: Watcher
     keep_going: bool = False
     longest_line: int = LONGEST_LINE
 
-    def run(self, sources: Sequence[Source]) -> Loaded:
+    async def run(self, sources: Sequence[Source]) -> Loaded:
         """Read and validate everything; then store it, unless something is wrong.
 
         Raises FindingsError for a file that does not read whole, RecordConflict when another writer came first.
         """
         loaded = Loaded()
         with closing(Spool(self.intake)) as spool, closing(Ledger(self.kinds)) as ledger:
-            _Reading(self, loaded, spool, ledger).read(sources)
+            await _Reading(self, loaded, spool, ledger).read(sources)
             loaded.dropped = dict(sorted(self.intake.dropped.items()))
             loaded.exposed = ledger.open_children()
             loaded.load_id = spool.content_id
             if self.keep_going or not loaded.refused:
-                self._write(spool, loaded)
+                await self._write(spool, loaded)
                 loaded.stored = True
         return loaded
 
-    def _write(self, spool: Spool, loaded: Loaded) -> None:
+    async def _write(self, spool: Spool, loaded: Loaded) -> None:
         """Store the batches, except those that an interrupted load of the same content has stored."""
-        loaded.resumed = self.target.loaded(loaded.load_id)
+        loaded.resumed = await self.store.loaded(loaded.load_id)
         self.watcher.stage("storing", "record", spool.records)
         done = 0
         for batch in spool.batches():
             done += len(batch)
             if done > loaded.resumed:
-                outcome = self._put(batch, LoadMark(loaded.load_id, done, done == spool.records), loaded)
+                outcome = await self._put(batch, LoadMark(loaded.load_id, done, done == spool.records), loaded)
                 loaded.stale[batch[0].record.kind] += outcome.stale
             self.watcher.advance(len(batch))
 
-    def _put(self, batch: Sequence[Placed], mark: LoadMark, loaded: Loaded) -> Outcome:
+    async def _put(self, batch: Sequence[Placed], mark: LoadMark, loaded: Loaded) -> Outcome:
         """Store one batch; what another record under its key forbids is told and, when going on, left out."""
         try:
-            return self.target.put_now([placed.record for placed in batch], mark)
+            return await self.store.put([placed.record for placed in batch], mark)
         except RecordConflict as error:
             differing = {reject.line: reject.message for reject in error.rejects}
             for place, message in differing.items():
@@ -133,7 +121,7 @@ class Load:
             if not self.keep_going:
                 raise
             left = [placed.record for place, placed in enumerate(batch, 1) if place not in differing]
-            return self.target.put_now(left, mark)
+            return await self.store.put(left, mark)
 
 
 def refuse(watcher: Watcher, loaded: Loaded, placed: Placed, message: str) -> None:
@@ -162,17 +150,17 @@ class _Reading:
     ledger: Ledger
     batches: dict[str, _Batch] = field(default_factory=dict)
 
-    def read(self, sources: Iterable[Source]) -> None:
+    async def read(self, sources: Iterable[Source]) -> None:
         watcher = self.load.watcher
         for source in sources:
             watcher.stage("reading", "B", source.size)
             for found in source.read(self.load.intake, self.load.longest_line, watcher.advance):
-                if isinstance(found.result, Prepared):
-                    self._keep(Placed(found.path, found.line, found.result))
-                else:
+                if not isinstance(found.result, Prepared):
                     self._refuse(found.path, found.line, found.result)
+                elif self._full(Placed(found.path, found.line, found.result)):
+                    await self._flush(found.result.kind)
         for kind in self.batches:
-            self._flush(kind)
+            await self._flush(kind)
 
     def _refuse(self, path: str, line: int, rejects: Sequence[Reject]) -> None:
         named = rejects[0].kind
@@ -181,7 +169,8 @@ class _Reading:
         for reject in rejects:
             self.load.watcher.refused(Refused(path, line, reject.kind, reject.pointer, reject.message))
 
-    def _keep(self, placed: Placed) -> None:
+    def _full(self, placed: Placed) -> bool:
+        """Keep a record in its kind's batch; whether that is full now."""
         record = placed.record
         self.loaded.accepted[record.kind] += 1
         batch = self.batches.get(record.kind)
@@ -189,25 +178,25 @@ class _Reading:
             batch = self.batches[record.kind] = _Batch()
         batch.records.append(placed)
         batch.size += len(record.doc) + len(record.source or b"")
-        if len(batch.records) == BATCH or batch.size > BATCH_BYTES:
-            self._flush(record.kind)
+        return len(batch.records) == BATCH or batch.size > BATCH_BYTES
 
-    def _flush(self, name: str) -> None:
-        """Spool a batch, unless nothing is going to be stored."""
+    async def _flush(self, name: str) -> None:
+        """Spool a batch, unless nothing is going to be stored; then let others run: it may be asked to stop."""
         placed = self.batches[name].records
         if not placed:
             return
         kind, records = self.load.kinds[name], [one.record for one in placed]
         self.ledger.note_scopes(kind, records)
         if not self.load.keep_going and kind.write == "append_only":
-            self._refuse_differing(placed, records)
+            await self._refuse_differing(placed, records)
         if self.load.keep_going or not self.loaded.refused:
             self.spool.add(placed)
         self.batches[name] = _Batch()
+        await asyncio.sleep(0)
 
-    def _refuse_differing(self, placed: Sequence[Placed], records: Sequence[Prepared]) -> None:
+    async def _refuse_differing(self, placed: Sequence[Placed], records: Sequence[Prepared]) -> None:
         """Append-only records that another one forbids; when going on, storing tells."""
-        differing = dict.fromkeys(self.load.target.conflicts_now(records), STORED_OTHERWISE)
+        differing = dict.fromkeys(await self.load.store.conflicts(records), STORED_OTHERWISE)
         differing |= dict.fromkeys(self.ledger.differing(records), _TWICE)
         for place, message in differing.items():
             refuse(self.load.watcher, self.loaded, placed[place], message)

@@ -1,5 +1,7 @@
 """Opening the store that the configuration names."""
 
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from pathlib import Path
 
 from sidecar.config import Config
@@ -7,25 +9,40 @@ from sidecar.errors import ConfigError
 from sidecar.records.ingest import Intake
 from sidecar.records.kind import Kinds
 from sidecar.records.sqlite import SqliteStore
+from sidecar.records.store import Store
 
 _SQLITE = "sqlite:///"
 
 
-def open_store(config: Config, kinds: Kinds, intake: Intake, *, create: bool = True) -> SqliteStore:
+@asynccontextmanager
+async def opened(config: Config, kinds: Kinds, intake: Intake, *, create: bool = True) -> AsyncIterator[Store]:
+    """The store as ``open_store`` opens it, for as long as the context lasts."""
+    store = await open_store(config, kinds, intake, create=create)
+    try:
+        yield store
+    finally:
+        await store.close()
+
+
+async def open_store(config: Config, kinds: Kinds, intake: Intake, *, create: bool = True) -> Store:
     """Open the store, or create it; without ``create`` it has to be there. Raises ConfigError, StoreError."""
     url = config.store.url
     name = url.removeprefix(_SQLITE)
     if name == url or not name:
         raise ConfigError(f"store {url!r} is not known; write {_SQLITE}path.db (absolute: {_SQLITE}/path.db)")
-    path = Path(name)
-    if path.is_dir() or not path.absolute().parent.is_dir():
-        raise ConfigError(f"store {url!r}: {path} must be a file in a folder that is there")
-    if not create and not path.exists():
-        raise ConfigError(f"store {url!r}: there is no file {path}; load records into it first")
     return SqliteStore(
-        path,
+        _file(url, Path(name), create=create),
         kinds,
         intake.accept,
         read_connections=config.store.read_connections,
         statement_timeout_ms=config.store.statement_timeout_ms,
     )
+
+
+def _file(url: str, path: Path, *, create: bool) -> Path:
+    """The file of an SQLite store, which can be there or is. Raises ConfigError."""
+    if path.is_dir() or not path.absolute().parent.is_dir():
+        raise ConfigError(f"store {url!r}: {path} must be a file in a folder that is there")
+    if not create and not path.exists():
+        raise ConfigError(f"store {url!r}: there is no file {path}; load records into it first")
+    return path
