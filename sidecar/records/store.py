@@ -1,8 +1,9 @@
 """The protocol every store keeps: one snapshot behind the tenant wall, pages over visible labels, one writer."""
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
+from hashlib import blake2b
 from typing import Any, NamedTuple, Protocol
 
 import orjson
@@ -263,6 +264,35 @@ class Change(Snapshot, Protocol):
         """Remove one record of the snapshot's tenant; whether it was there."""
 
 
+class Held(NamedTuple):
+    """One stored record of any tenant, by its digest: enough to tell whether it is what it should be."""
+
+    tenant: Tenant
+    key: tuple[str, ...]
+    content: bytes
+
+
+def content_digest(doc: bytes, source: bytes | None) -> bytes:
+    """A short name of what is stored of a record: its document and its source."""
+    digest = blake2b(b"%d:" % len(doc), digest_size=16)
+    digest.update(doc)
+    digest.update(source or b"")
+    return digest.digest()
+
+
+class Mirror(Protocol):
+    """One write transaction over all tenants, by whoever owns the truth of some kinds: the store follows it."""
+
+    def held(self, kind: str) -> AsyncIterator[Held]:
+        """Every stored record of a kind; what this transaction changed meanwhile may be among them or not."""
+
+    async def put(self, records: Sequence[Prepared]) -> None:
+        """Insert by key or replace, even what is newer or append-only; later ones count. A run keeps a known scope."""
+
+    async def delete(self, kind: str, tenant: Tenant, keys: Sequence[tuple[str, ...]]) -> None:
+        """Remove records, append-only ones too; a key under which nothing is stored is none."""
+
+
 class Store(Protocol):
     """Where records are kept."""
 
@@ -271,6 +301,9 @@ class Store(Protocol):
 
     def change(self, tenant: Tenant) -> AbstractAsyncContextManager[Change]:
         """One write transaction, durable when the context ends without an error."""
+
+    def mirror(self) -> AbstractAsyncContextManager[Mirror]:
+        """One write transaction over all tenants, durable when the context ends without an error."""
 
     async def put(self, records: Sequence[Prepared], mark: LoadMark | None = None) -> Outcome:
         """Store records of any tenants in one durable transaction (the load and admin path).

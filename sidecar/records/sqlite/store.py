@@ -16,6 +16,7 @@ from sidecar.errors import StoreError
 from sidecar.records.kind import Kinds
 from sidecar.records.layout import Table
 from sidecar.records.sqlite import promote
+from sidecar.records.sqlite.mirror import SqliteMirror
 from sidecar.records.sqlite.pages import Pages
 from sidecar.records.sqlite.walk import Place, Strategy
 from sidecar.records.sqlite.write import Interned, Writer
@@ -205,11 +206,26 @@ class SqliteStore:
     @asynccontextmanager
     async def change(self, tenant: Tenant) -> AsyncIterator[SqliteChange]:
         """One write transaction, durable when the context ends without an error. Raises StoreError."""
+        async with self._written():
+            yield SqliteChange(self._writer, tenant, self, self._in_writer)
+
+    @asynccontextmanager
+    async def mirror(self) -> AsyncIterator[SqliteMirror]:
+        """One write transaction over all tenants, durable when the context ends without an error. Raises StoreError."""
+        async with self._written():
+            self.require_same_kinds(self._writer)
+            yield SqliteMirror(
+                self._writer, self.tables, Writer(self._writer, self.tables, self.interned), self._in_writer
+            )
+
+    @asynccontextmanager
+    async def _written(self) -> AsyncIterator[None]:
+        """The writer's connection in a transaction of its own, committed unless the context fails."""
         async with self._writing:
             try:
                 await self._in_writer(lambda: self._writer.execute("BEGIN IMMEDIATE"))
                 try:
-                    yield SqliteChange(self._writer, tenant, self, self._in_writer)
+                    yield
                     await self._in_writer(self._writer.commit)
                 finally:
                     await self._in_writer(self._abandon)

@@ -53,8 +53,11 @@ class Writer:
         self._interned = interned
         self._counts: Counter[int] = Counter()
 
-    def put(self, records: Iterable[Prepared]) -> Outcome:
-        """Store the records in their order. Raises RecordConflict before anything of its kind is written."""
+    def put(self, records: Iterable[Prepared], *, overrule: bool = False) -> Outcome:
+        """Store the records in their order. Raises RecordConflict before anything of its kind is written.
+
+        With ``overrule`` they replace what is stored whatever it is: newer, or append-only.
+        """
         accepted = stale = 0
         by_kind: dict[str, list[Prepared]] = {}
         for record in records:
@@ -63,7 +66,7 @@ class Writer:
         for kind, of_kind in by_kind.items():
             ordered = sorted(of_kind, key=lambda record: self._tenant(record.tenant))
             for tenant_id, group in groupby(ordered, key=lambda record: self._tenant(record.tenant)):
-                stale += self._put_group(self._tables[kind], tenant_id, list(group))
+                stale += self._put_group(self._tables[kind], tenant_id, list(group), overrule)
         self._flush_counts()
         return Outcome(accepted, stale)
 
@@ -95,7 +98,7 @@ class Writer:
                 found += [place for place in places if known.get((one := records[place]).key, one.doc) != one.doc]
         return found
 
-    def _put_group(self, table: Table, tenant_id: int, records: Sequence[Prepared]) -> int:
+    def _put_group(self, table: Table, tenant_id: int, records: Sequence[Prepared], overrule: bool) -> int:
         """Store one kind's records of one tenant; how many were stale."""
         known = self._stored(table, tenant_id, [record.key for record in records])
         stale, conflicts = 0, []
@@ -104,11 +107,11 @@ class Writer:
             record = offered
             if stored is not None and record.inherit is not None:
                 record = record.inherit(stored.doc)
-            if stored is not None and table.kind.write == "append_only":
+            if stored is not None and not overrule and table.kind.write == "append_only":
                 if stored.doc != record.doc:
                     conflicts.append(Reject(record.line, record.kind, "", STORED_OTHERWISE))
                 continue
-            if stored is not None and _older(record.updated_at_ms, stored.updated_at_ms):
+            if stored is not None and not overrule and _older(record.updated_at_ms, stored.updated_at_ms):
                 stale += 1
                 continue
             label = self._label(tenant_id, record)
