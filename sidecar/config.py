@@ -67,6 +67,7 @@ class StoreConfig:
     url: str = "sqlite:///sidecar.db"
     read_connections: int = 16
     statement_timeout_ms: int = 2_000
+    auto_migrate: bool = True
 
 
 @dataclass(frozen=True, slots=True)

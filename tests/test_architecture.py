@@ -43,6 +43,7 @@ PARTS: dict[tuple[str, str], set[str]] = {
 
 DOORS: dict[str, set[str]] = {
     "aiohttp": {"http/"},
+    "asyncpg": {"records/postgres/"},
     "celpy": {"policy/witness.py"},
     "cryptography": {"http/cursor.py"},
     "jsonschema": {"validated.py", "records/annotations.py", "records/explain.py"},
@@ -120,8 +121,10 @@ def test_every_library_has_its_door() -> None:
 
 def test_only_the_opening_knows_which_store_there_is() -> None:
     """Whoever needs a store is given one; only ``records/opening.py`` and the store itself name its implementation."""
-    knowing = {path for path, tree in modules().items() if any("sidecar.records.sqlite" in n for n in imports(tree))}
-    assert {path for path in knowing if not path.startswith("records/sqlite/")} == {"records/opening.py"}
+    for store in ("sqlite", "postgres"):
+        named = f"sidecar.records.{store}"
+        knowing = {path for path, tree in modules().items() if any(name.startswith(named) for name in imports(tree))}
+        assert {path for path in knowing if not path.startswith(f"records/{store}/")} == {"records/opening.py"}
 
 
 def test_a_kind_is_named_only_where_it_is_assembled() -> None:

@@ -8,10 +8,12 @@ from sidecar.config import Config
 from sidecar.errors import ConfigError
 from sidecar.records.ingest import Intake
 from sidecar.records.kind import Kinds
+from sidecar.records.postgres import PostgresStore
 from sidecar.records.sqlite import SqliteStore
 from sidecar.records.store import Store
 
 _SQLITE = "sqlite:///"
+_POSTGRES = ("postgresql://", "postgres://")
 
 
 @asynccontextmanager
@@ -27,15 +29,32 @@ async def opened(config: Config, kinds: Kinds, intake: Intake, *, create: bool =
 async def open_store(config: Config, kinds: Kinds, intake: Intake, *, create: bool = True) -> Store:
     """Open the store, or create it; without ``create`` it has to be there. Raises ConfigError, StoreError."""
     url = config.store.url
+    if url.startswith(_POSTGRES):
+        return await _postgres(config, kinds, intake, create=create)
     name = url.removeprefix(_SQLITE)
     if name == url or not name:
-        raise ConfigError(f"store {url!r} is not known; write {_SQLITE}path.db (absolute: {_SQLITE}/path.db)")
+        raise ConfigError(
+            f"store {url!r} is not known; write {_SQLITE}path.db (absolute: {_SQLITE}/path.db) "
+            f"or {_POSTGRES[0]}user@host/database"
+        )
     return SqliteStore(
         _file(url, Path(name), create=create),
         kinds,
         intake.accept,
         read_connections=config.store.read_connections,
         statement_timeout_ms=config.store.statement_timeout_ms,
+    )
+
+
+async def _postgres(config: Config, kinds: Kinds, intake: Intake, *, create: bool) -> PostgresStore:
+    store = config.store
+    return await PostgresStore.open(
+        store.url,
+        kinds,
+        intake.accept,
+        read_connections=store.read_connections,
+        statement_timeout_ms=store.statement_timeout_ms,
+        auto_migrate=store.auto_migrate and create,
     )
 
 

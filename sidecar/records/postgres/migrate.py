@@ -1,0 +1,188 @@
+"""Bringing a database to the form that this program works with: create, refuse what is newer, promote changed kinds.
+
+One starter does it at a time, under an advisory lock; the others wait, and find it done. Every step is a
+transaction: whatever interrupts them, the next starter goes on.
+"""
+
+import logging
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+
+import asyncpg
+import orjson
+
+from sidecar.errors import Reject, StoreError, StoreVersionError
+from sidecar.records.layout import Table, quoted
+from sidecar.records.postgres import tables as ddl
+from sidecar.records.postgres.pages import Connection
+from sidecar.records.postgres.pool import CONNECT_TIMEOUT_S, PLAN, SCHEMA, answering, reached
+from sidecar.records.postgres.write import Interned, Writer
+from sidecar.records.store import Prepared
+
+log = logging.getLogger(__name__)
+
+BATCH = 1_000
+LOCK = 0x51DECA12
+Accept = Callable[[str, object], Prepared | list[Reject]]
+"""Validates one record of a kind and prepares it, or says why not."""
+
+
+@dataclass(frozen=True, slots=True)
+class State:
+    """What a database holds: the version of its tables (None when there are none) and of each kind its digest.
+
+    ``generation`` counts the changes of the kinds' tables; kinds in ``unfinished`` are being promoted.
+    """
+
+    version: int | None
+    generation: int = 0
+    digests: Mapping[str, str] = field(default_factory=dict)
+    unfinished: Sequence[str] = ()
+
+    def fits(self, tables: Mapping[str, Table]) -> bool:
+        """Whether nothing is left to do for these kinds."""
+        same = all(self.digests.get(name) == table.kind.digest for name, table in tables.items())
+        return self.version == ddl.STORE_VERSION and same and not set(self.unfinished) & set(tables)
+
+
+async def prepare(url: str, tables: Mapping[str, Table], accept: Accept, *, allowed: bool) -> State:
+    """Make the database ready for these kinds. Raises StoreError, StoreVersionError.
+
+    Unless it is ``allowed``, a database that is not ready is refused.
+    """
+    async with _connected(url) as connection:
+        with answering():
+            state = await _checked(connection)
+            if state.fits(tables):
+                return state
+            if not allowed:
+                raise StoreError("the store is not ready for this program; run sidecar migrate, or set auto_migrate")
+            await _locked(connection)
+            await _change(connection, tables)
+            for name in (await read_state(connection)).unfinished:
+                if name in tables:
+                    await _promote(connection, tables, accept, name)
+            return await read_state(connection)
+
+
+@asynccontextmanager
+async def _connected(url: str) -> AsyncIterator[Connection]:
+    """A connection of its own, whose statements may take as long as they need."""
+    with reached(url):
+        async with (
+            asyncpg.create_pool(
+                url, min_size=1, max_size=1, timeout=CONNECT_TIMEOUT_S, server_settings={**SCHEMA, **PLAN}
+            ) as pool,
+            pool.acquire() as connection,
+        ):
+            yield connection
+
+
+async def read_state(connection: Connection) -> State:
+    """What the database holds."""
+    if await connection.fetchval("SELECT to_regclass('sidecar.store')") is None:
+        return State(None)
+    version, generation = await connection.fetchrow("SELECT version, generation FROM store") or (None, 0)
+    kinds = await connection.fetch("SELECT name, digest, promoted FROM kind")
+    digests = {name: digest for name, digest, _ in kinds}
+    return State(version, generation, digests, [name for name, _, promoted in kinds if not promoted])
+
+
+async def _checked(connection: Connection) -> State:
+    encoding = await connection.fetchval("SHOW server_encoding")
+    if encoding != "UTF8":
+        raise StoreError(f"the database keeps texts as {encoding}; create it WITH ENCODING 'UTF8'")
+    state = await read_state(connection)
+    if state.version is not None and state.version > ddl.STORE_VERSION:
+        raise StoreVersionError(
+            f"the store is of version {state.version}, this program knows {ddl.STORE_VERSION}: run the newer release, "
+            f"or restore a backup of version {ddl.STORE_VERSION}"
+        )
+    return state
+
+
+async def _locked(connection: Connection) -> None:
+    """Take the lock of this connection, which ends with it."""
+    if not await connection.fetchval("SELECT pg_try_advisory_lock($1)", LOCK):
+        log.info("another process brings the store to its new form; waiting for it")
+        await connection.execute("SELECT pg_advisory_lock($1)", LOCK)
+
+
+async def _change(connection: Connection, tables: Mapping[str, Table]) -> None:
+    """Create what is missing and set aside the records of changed kinds, all of it or nothing."""
+    async with connection.transaction():
+        state = await _checked(connection)
+        if state.version is None:
+            await connection.execute("CREATE SCHEMA IF NOT EXISTS sidecar")
+            for statement in ddl.BASE:
+                await connection.execute(statement)
+        # no writer is between its look at the generation and its commit while the kinds change
+        await connection.execute("LOCK TABLE tenant IN ACCESS EXCLUSIVE MODE")
+        for name, table in tables.items():
+            if name not in state.digests:
+                await _create(connection, table, promoted=True)
+            elif state.digests[name] != table.kind.digest:
+                await _set_aside(connection, table)
+        await connection.execute("UPDATE store SET generation = generation + 1")
+
+
+async def _create(connection: Connection, table: Table, *, promoted: bool) -> None:
+    for statement in ddl.statements(table):
+        await connection.execute(statement)
+    await connection.execute(
+        "INSERT INTO kind VALUES ($1, $2, $3) "
+        "ON CONFLICT (name) DO UPDATE SET digest = excluded.digest, promoted = excluded.promoted",
+        *(table.kind.name, table.kind.digest, promoted),
+    )
+
+
+def _aside(name: str) -> str:
+    return quoted(f"aside_{name}")
+
+
+async def _set_aside(connection: Connection, table: Table) -> None:
+    """Keep the old documents under another name and create the kind's tables anew; labels start afresh."""
+    aside = _aside(table.kind.name)
+    await connection.execute(
+        f"CREATE TABLE IF NOT EXISTS {aside} (_row bigint GENERATED BY DEFAULT AS IDENTITY PRIMARY KEY, "
+        "_doc bytea NOT NULL)"
+    )
+    await connection.execute(f"INSERT INTO {aside} (_doc) SELECT coalesce(_source, _doc) FROM {ddl.record(table)}")
+    stem = table.stem
+    for (name,) in await connection.fetch(
+        "SELECT tablename FROM pg_tables WHERE schemaname = 'sidecar' "
+        "AND (tablename = $1 OR starts_with(tablename, $1 || '.'))",
+        stem,
+    ):
+        await connection.execute(f"DROP TABLE {quoted(name)}")
+    await connection.execute("UPDATE label SET records = 0 WHERE kind = $1", table.kind.name)
+    await _create(connection, table, promoted=False)
+
+
+async def _promote(connection: Connection, tables: Mapping[str, Table], accept: Accept, name: str) -> None:
+    """Validate and store again what was set aside, batch by batch, so that it can be interrupted."""
+    aside = _aside(name)
+    log.info("the schema of %s changed: its records are validated and stored anew", name)
+    while True:
+        async with connection.transaction():
+            batch = await connection.fetch(f"SELECT _row, _doc FROM {aside} ORDER BY _row LIMIT {BATCH}")
+            if not batch:
+                await connection.execute(f"DROP TABLE {aside}")
+                await connection.execute("UPDATE kind SET promoted = true WHERE name = $1", name)
+                await connection.execute("UPDATE store SET generation = generation + 1")
+                return
+            records = [_accepted(accept, name, document) for _, document in batch]
+            await Writer(connection, tables, Interned()).put(records)
+            await connection.execute(f"DELETE FROM {aside} WHERE _row <= $1", batch[-1][0])
+
+
+def _accepted(accept: Accept, name: str, document: bytes) -> Prepared:
+    result = accept(name, orjson.loads(document))
+    if isinstance(result, list):
+        first = result[0]
+        raise StoreError(
+            f"a stored {name} does not validate under its changed schema: {first.pointer or '/'}: {first.message}; "
+            f"start with the schema as it was and mend the record, or mend the schema"
+        )
+    return result

@@ -1,0 +1,135 @@
+"""Connections: how they are set up, how many there are, and the driver's errors as ours."""
+
+import asyncio
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from typing import Any, TypeAlias
+from urllib.parse import urlsplit, urlunsplit
+
+import asyncpg
+
+from sidecar.errors import StoreError
+from sidecar.records.postgres.pages import Connection
+
+Pool: TypeAlias = "asyncpg.Pool[asyncpg.Record]"
+
+CONNECT_TIMEOUT_S = 5.0
+IDLE_IN_TRANSACTION_MS = 60_000
+"""A process that stands still inside a transaction for so long has lost it, with its locks."""
+STATEMENTS_KEPT = 512
+UNREACHABLE = (OSError, asyncpg.InterfaceError, asyncpg.PostgresConnectionError, asyncpg.CannotConnectNowError)
+
+SCHEMA = {"application_name": "sidecar", "search_path": "sidecar"}
+"""Everything is kept in a schema of its own, so that the database may serve others too."""
+PLAN = {
+    "plan_cache_mode": "force_generic_plan",
+    "enable_seqscan": "off",
+    "enable_bitmapscan": "off",
+    "enable_hashjoin": "off",
+    "enable_mergejoin": "off",
+    "enable_sort": "off",
+    "enable_material": "off",
+    "jit": "off",
+    "max_parallel_workers_per_gather": "0",
+}
+"""Every statement is written for one plan, along an index; these keep the planner from guessing at another."""
+
+
+async def opened(url: str, *, most: int, timeout_ms: int) -> Pool:
+    """A pool of connections whose statements end after a time, the first of them made. Raises StoreError."""
+    settings = {
+        **SCHEMA,
+        **PLAN,
+        "statement_timeout": str(timeout_ms),
+        "idle_in_transaction_session_timeout": str(IDLE_IN_TRANSACTION_MS),
+    }
+    with reached(url):
+        return await asyncpg.create_pool(
+            url,
+            min_size=1,
+            max_size=most,
+            timeout=CONNECT_TIMEOUT_S,
+            statement_cache_size=STATEMENTS_KEPT,
+            max_cached_statement_lifetime=0,
+            max_inactive_connection_lifetime=300,
+            server_settings=settings,
+            reset=_as_it_is,
+        )
+
+
+async def _as_it_is(_: Any) -> None:
+    """Nothing is set on a connection beyond its transaction, so there is nothing to reset."""
+
+
+@asynccontextmanager
+async def connection(pool: Pool, begin: str, wait_s: float) -> AsyncIterator[Connection]:
+    """A connection inside a transaction, which is rolled back at the end unless it was committed. Raises StoreError.
+
+    A connection that broke while it was idle, as all do when the server is restarted, is replaced.
+    """
+    taken = await _begun(pool, begin, wait_s)
+    try:
+        yield taken
+    finally:
+        await _returned(pool, taken)
+
+
+async def _begun(pool: Pool, begin: str, wait_s: float) -> Connection:
+    for left in reversed(range(pool.get_max_size() + 1)):
+        with answering():
+            try:
+                taken = await pool.acquire(timeout=wait_s)
+            except TimeoutError as error:
+                raise StoreError("every connection to the store is busy") from error
+        try:
+            await taken.execute(begin)
+        except UNREACHABLE as error:
+            await pool.release(taken)
+            if not left:
+                raise StoreError("the store does not answer") from error
+        except BaseException:
+            await pool.release(taken)
+            raise
+        else:
+            return taken
+    raise AssertionError("the last round returns or raises")
+
+
+async def _returned(pool: Pool, taken: Connection) -> None:
+    """Give a connection back outside any transaction; one that cannot be brought there is closed."""
+    try:
+        if taken.is_in_transaction():
+            await taken.execute("ROLLBACK")
+    except (*UNREACHABLE, asyncpg.PostgresError, TimeoutError):
+        taken.terminate()
+    finally:
+        await asyncio.shield(pool.release(taken))
+
+
+@contextmanager
+def answering() -> Iterator[None]:
+    """The driver's errors as ours."""
+    try:
+        yield
+    except (asyncpg.PostgresError, *UNREACHABLE) as error:
+        raise StoreError(f"the store could not be used: {_said(error)}") from error
+
+
+@contextmanager
+def reached(url: str) -> Iterator[None]:
+    """What goes wrong while connecting, told with the address but without the password."""
+    try:
+        yield
+    except (asyncpg.PostgresError, *UNREACHABLE, TimeoutError, ValueError) as error:
+        raise StoreError(f"store {_shown(url)}: {_said(error)}") from error
+
+
+def _said(error: BaseException) -> str:
+    return str(error) or type(error).__name__
+
+
+def _shown(url: str) -> str:
+    parts = urlsplit(url)
+    if parts.password is None:
+        return url
+    return urlunsplit(parts._replace(netloc=parts.netloc.replace(f":{parts.password}@", ":***@")))

@@ -1,0 +1,242 @@
+"""The store on PostgreSQL, behind the protocol of every store."""
+
+import asyncio
+from collections.abc import AsyncIterator, Coroutine, Iterable, Mapping, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+import orjson
+
+from sidecar.errors import StoreError
+from sidecar.records.kind import Kinds
+from sidecar.records.layout import Table
+from sidecar.records.postgres import migrate
+from sidecar.records.postgres import tables as ddl
+from sidecar.records.postgres.pages import Connection, Pages, Place, Strategy
+from sidecar.records.postgres.pool import Pool, answering, connection, opened
+from sidecar.records.postgres.write import Interned, Writer, announced
+from sidecar.records.store import LoadMark, Outcome, Page, Prepared, Request, Tenant, Visibility
+
+T = TypeVar("T")
+
+WRITE_CONNECTIONS = 4
+WRITE_TIMEOUT_MS = 60_000
+"""How long one statement of a writer may take, its wait for another writer of the tenant included."""
+
+_READ = "BEGIN ISOLATION LEVEL REPEATABLE READ, READ ONLY"
+_WRITE = "BEGIN ISOLATION LEVEL READ COMMITTED, READ WRITE"
+_OPEN = """
+SELECT s.generation, t.tenant_id, t.authority_version, t.managed, t.newest
+FROM (SELECT generation, set_config('sidecar.tenants', $1, true) AS told FROM store OFFSET 0) AS s
+LEFT JOIN LATERAL (
+  SELECT tenant_id, authority_version, managed,
+    (SELECT max(label_id) FROM label AS l WHERE l.tenant_id = tenant.tenant_id) AS newest
+  FROM tenant WHERE org_id = $2 AND workspace_id = $3 AND deployment_id = $4 AND s.told IS NOT NULL
+) AS t ON true
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class _Opened:
+    """What the first look of a transaction finds. The tenant is 0, which is nobody's, when it has no records."""
+
+    generation: int
+    tenant_id: int
+    authority_version: int
+    managed: bool
+    newest_label: int
+
+
+async def _look(connection: Connection, tenant: Tenant) -> _Opened:
+    triple = (tenant.org_id, tenant.workspace_id, tenant.deployment_id)
+    found = await connection.fetchrow(_OPEN, announced([tenant]), *triple)
+    if found is None:
+        raise StoreError("the store holds no version; it was not made by this program")
+    generation, tenant_id, version, managed, newest = found
+    return _Opened(generation, tenant_id or 0, version or 0, bool(managed), newest or 0)
+
+
+class PostgresSnapshot:
+    """One read transaction of one tenant."""
+
+    def __init__(self, at: Place, tenant: Tenant, look: _Opened, tables: Mapping[str, Table]) -> None:
+        self.tenant = tenant
+        self.authority_version = look.authority_version
+        self.managed = look.managed
+        self.newest_label = look.newest_label
+        self._at = at
+        self._tables = tables
+        self._pages = Pages(at, tables)
+
+    async def labels(self, kind: str, after: int) -> Sequence[tuple[int, bytes]]:
+        """The kind's labels with an id above ``after``, ascending, each with its pruned record."""
+        statement = (
+            "SELECT label_id, body FROM label WHERE tenant_id = $1 AND kind = $2 AND label_id > $3 ORDER BY label_id"
+        )
+        return [(number, body) for number, body in await self._at.fetch((statement, [self._at.tenant_id, kind, after]))]
+
+    async def sharing(self, label_id: int) -> int:
+        """How many records of the tenant share a label."""
+        statement = "SELECT records FROM label WHERE tenant_id = $1 AND label_id = $2"
+        found = await self._at.fetch((statement, [self._at.tenant_id, label_id]))
+        return int(found[0][0]) if found else 0
+
+    async def authority(self, kind: str) -> Sequence[bytes]:
+        """Every record of a catalogue kind, unjudged."""
+        table = self._tables[kind]
+        statement = f"SELECT _doc FROM {ddl.record(table)} WHERE _tenant = $1 ORDER BY {', '.join(table.key)}"
+        return [doc for (doc,) in await self._at.fetch((statement, [self._at.tenant_id]))]
+
+    async def read(self, requests: Sequence[Request], visible: Visibility) -> list[Page]:
+        """Answer all requests from this snapshot."""
+        return [await self._pages.answer(request, visible) for request in requests]
+
+
+class PostgresChange(PostgresSnapshot):
+    """A write transaction of one tenant: what it reads includes what it put."""
+
+    def __init__(self, at: Place, tenant: Tenant, look: _Opened, tables: Mapping[str, Table], writer: Writer) -> None:
+        super().__init__(at, tenant, look, tables)
+        self._writer = writer
+
+    async def put(self, records: Iterable[Prepared]) -> Outcome:
+        """Insert or replace by key."""
+        return await self._writer.put(records)
+
+    async def delete(self, kind: str, key: tuple[str, ...]) -> bool:
+        """Remove one record; whether it was there."""
+        return await self._writer.delete(self.tenant, kind, key)
+
+
+class PostgresStore:
+    """Records in one PostgreSQL database: a pool for readers, and a small one for writers."""
+
+    def __init__(
+        self, reads: Pool, writes: Pool, kinds: Mapping[str, Table], generation: int, strategy: Strategy, wait_s: float
+    ) -> None:
+        self.tables = kinds
+        self._reads, self._writes = reads, writes
+        self._generation = generation
+        self._strategy: Strategy = strategy
+        self._wait_s = wait_s
+        self._interned = Interned()
+
+    @classmethod
+    async def open(
+        cls,
+        url: str,
+        kinds: Kinds,
+        accept: migrate.Accept,
+        *,
+        strategy: Strategy = "auto",
+        read_connections: int = 16,
+        statement_timeout_ms: int = 2_000,
+        auto_migrate: bool = True,
+    ) -> "PostgresStore":
+        """Connect, and bring the database to the form of these kinds. Raises StoreError, StoreVersionError."""
+        tables = {name: Table(kind) for name, kind in kinds.items()}
+        state = await migrate.prepare(url, tables, accept, allowed=auto_migrate)
+        reads = await opened(url, most=read_connections, timeout_ms=statement_timeout_ms)
+        writes = await opened(url, most=WRITE_CONNECTIONS, timeout_ms=WRITE_TIMEOUT_MS)
+        return cls(reads, writes, tables, state.generation, strategy, statement_timeout_ms / 1000)
+
+    async def _require_same_kinds(self, connection: Connection, generation: int) -> None:
+        """Refuse to work on records that another process promoted to other schemas than this one judges by.
+
+        Their labels hold other properties, so a deny could miss what it looks for. Raises StoreError.
+        """
+        if generation == self._generation:
+            return
+        state = await migrate.read_state(connection)
+        changed = [name for name, table in self.tables.items() if state.digests.get(name) != table.kind.digest]
+        if changed or set(state.unfinished) & set(self.tables):
+            raise StoreError(f"the schema of {', '.join(changed)} was changed by another process; restart with it")
+        self._generation = generation
+
+    @asynccontextmanager
+    async def snapshot(self, tenant: Tenant) -> AsyncIterator[PostgresSnapshot]:
+        """One consistent view of one tenant. Raises StoreError."""
+        async with connection(self._reads, _READ, self._wait_s) as taken:
+            with answering():
+                look = await _look(taken, tenant)
+                await self._require_same_kinds(taken, look.generation)
+                yield PostgresSnapshot(Place(taken, look.tenant_id, self._strategy), tenant, look, self.tables)
+
+    @asynccontextmanager
+    async def change(self, tenant: Tenant) -> AsyncIterator[PostgresChange]:
+        """One write transaction, durable when the context ends without an error. Raises StoreError."""
+        async with self._writing([tenant]) as (taken, writer):
+            look = await _look(taken, tenant)
+            at = Place(taken, look.tenant_id, self._strategy)
+            yield PostgresChange(at, tenant, look, self.tables, writer)
+
+    @asynccontextmanager
+    async def _writing(self, tenants: Iterable[Tenant]) -> AsyncIterator[tuple[Connection, Writer]]:
+        """A transaction that holds the locks of these tenants; it commits when the context ends without an error."""
+        async with connection(self._writes, _WRITE, WRITE_TIMEOUT_MS / 1000) as taken:
+            with answering():
+                writer = Writer(taken, self.tables, self._interned)
+                await writer.lock(tenants)
+                await self._require_same_kinds(taken, await taken.fetchval("SELECT generation FROM store"))
+                yield taken, writer
+                await _to_its_end(taken.execute("COMMIT"))
+                self._interned.learn(writer.learnt)
+
+    async def put(self, records: Sequence[Prepared], mark: LoadMark | None = None) -> Outcome:
+        """Store records of any tenants in one durable transaction. Raises StoreError, RecordConflict."""
+        async with self._writing({record.tenant for record in records}) as (taken, writer):
+            outcome = await writer.put(records)
+            if mark is not None:
+                await taken.execute(
+                    "INSERT INTO load (load_id, lines, finished) VALUES ($1, $2, $3) "
+                    "ON CONFLICT (load_id) DO UPDATE SET lines = excluded.lines, finished = excluded.finished",
+                    *(mark.load_id, mark.lines, mark.finished),
+                )
+        return outcome
+
+    async def conflicts(self, records: Sequence[Prepared]) -> list[int]:
+        """The places of the append-only records that are stored already with other content."""
+        async with connection(self._writes, _READ, WRITE_TIMEOUT_MS / 1000) as taken:
+            with answering():
+                return await Writer(taken, self.tables, self._interned).conflicts(records)
+
+    async def loaded(self, load_id: str) -> int:
+        """How many records of an interrupted load are stored; 0 when it is new or was finished."""
+        with answering():
+            statement = "SELECT lines FROM load WHERE load_id = $1 AND NOT finished"
+            return int(await self._writes.fetchval(statement, load_id) or 0)
+
+    async def setting(self, name: str, value: Mapping[str, Any]) -> Mapping[str, Any]:
+        """The stored setting, or ``value`` stored now."""
+        with answering():
+            await self._writes.execute(
+                "INSERT INTO setting VALUES ($1, $2) ON CONFLICT DO NOTHING", name, orjson.dumps(value).decode()
+            )
+            stored = await self._writes.fetchval("SELECT value FROM setting WHERE name = $1", name)
+        parsed: Mapping[str, Any] = orjson.loads(stored)
+        return parsed
+
+    async def ready(self) -> None:
+        """Prove that the store answers. Raises StoreError."""
+        async with self.snapshot(Tenant("", "")):
+            return
+
+    async def close(self) -> None:
+        """Release every connection."""
+        for pool in (self._reads, self._writes):
+            try:
+                async with asyncio.timeout(self._wait_s):
+                    await pool.close()
+            except TimeoutError:
+                pool.terminate()
+
+
+async def _to_its_end(work: Coroutine[Any, Any, T]) -> T:
+    """Wait for work even when the request is cancelled: nothing is left half-done, or done without being known."""
+    task = asyncio.ensure_future(work)
+    try:
+        return await asyncio.shield(task)
+    except asyncio.CancelledError:
+        await asyncio.wait([task])
+        raise

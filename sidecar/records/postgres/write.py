@@ -1,0 +1,317 @@
+"""Writing records: locking their tenants, interning labels, replacing by key, keeping the counts.
+
+Whoever writes a tenant's records holds the lock on its row until the end of the transaction. So writers of one tenant
+follow one another, and the ids of its labels become visible in the order in which they were given: who has seen a label
+has seen every lesser one.
+"""
+
+import hashlib
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import orjson
+from asyncpg import Record
+
+from sidecar.errors import RecordConflict
+from sidecar.records.kind import Column
+from sidecar.records.layout import Table
+from sidecar.records.postgres import tables as ddl
+from sidecar.records.postgres.pages import Connection
+from sidecar.records.store import Outcome, Prepared, Tenant
+from sidecar.records.upsert import Stored, compares_documents, settle
+
+Key = tuple[str, ...]
+Owned = tuple[int, Key]
+"""A record's key behind the id of its tenant."""
+LabelKey = tuple[int, str, bytes]
+"""Tenant id, kind, and the label's text."""
+
+MOST_LABELS_KEPT = 200_000
+
+
+@dataclass(frozen=True, slots=True)
+class Locked:
+    """A tenant whose row is locked: nobody else writes its records before the transaction ends."""
+
+    tenant_id: int
+    erasures: int
+
+
+@dataclass
+class Interned:
+    """Label ids of committed transactions, and how often each tenant had been erased when they were learnt."""
+
+    labels: dict[LabelKey, int] = field(default_factory=dict)
+    erasures: dict[int, int] = field(default_factory=dict)
+
+    def met(self, tenant: Locked) -> None:
+        """Forget everything when a tenant was erased meanwhile: its ids are nobody's."""
+        if self.erasures.setdefault(tenant.tenant_id, tenant.erasures) != tenant.erasures:
+            self.labels.clear()
+            self.erasures = {tenant.tenant_id: tenant.erasures}
+
+    def learn(self, labels: Mapping[LabelKey, int]) -> None:
+        """Keep what a committed transaction found or gave."""
+        if len(self.labels) + len(labels) > MOST_LABELS_KEPT:
+            self.labels.clear()
+        self.labels.update(labels)
+
+
+class Writer:
+    """One write transaction's work on one connection. The caller begins, commits and, then, has ``learnt`` kept."""
+
+    def __init__(
+        self, connection: Connection, tables: Mapping[str, Table], interned: Interned, *, copies: bool = True
+    ) -> None:
+        self._connection = connection
+        self._tables = tables
+        self._interned = interned
+        self._copies = copies
+        self._locked: dict[Tenant, Locked] = {}
+        self._counts: Counter[tuple[int, int]] = Counter()
+        self.learnt: dict[LabelKey, int] = {}
+
+    async def lock(self, tenants: Iterable[Tenant]) -> None:
+        """Lock the tenants' rows, in one order for all writers, and make those that are new."""
+        missing = sorted(
+            {tenant for tenant in tenants if tenant not in self._locked},
+            key=lambda tenant: (tenant.org_id, tenant.workspace_id, tenant.deployment_id),
+        )
+        if not missing:
+            return
+        triples = [[*part] for part in zip(*map(_triple, missing), strict=True)]
+        await announce(self._connection, [*self._locked, *missing])
+        found = await self._connection.fetch(_LOCK, *triples)
+        if len(found) < len(missing):
+            await self._connection.execute(_ADD_TENANTS, *triples)
+            found = await self._connection.fetch(_LOCK, *triples)
+        for tenant_id, erasures, *triple in found:
+            locked = self._locked[Tenant(*triple)] = Locked(tenant_id, erasures)
+            self._interned.met(locked)
+
+    async def put(self, records: Iterable[Prepared]) -> Outcome:
+        """Store the records in their order. Raises RecordConflict before anything of its kind is written."""
+        by_kind: dict[str, list[Prepared]] = {}
+        accepted = stale = 0
+        for record in records:
+            by_kind.setdefault(record.kind, []).append(record)
+            accepted += 1
+        await self.lock({record.tenant for of_kind in by_kind.values() for record in of_kind})
+        for kind, of_kind in by_kind.items():
+            stale += await self._put_kind(self._tables[kind], of_kind)
+        await self._flush_counts()
+        return Outcome(accepted, stale)
+
+    async def delete(self, tenant: Tenant, kind: str, key: Key) -> bool:
+        """Remove one record; whether it was there."""
+        await self.lock([tenant])
+        table, owned = self._tables[kind], (self._locked[tenant].tenant_id, key)
+        removed = await self._remove(table, [owned])
+        if removed:
+            await self._authority(table, [owned])
+            await self._flush_counts()
+        return removed > 0
+
+    async def conflicts(self, records: Sequence[Prepared]) -> list[int]:
+        """The places of the append-only records that are stored already with other content. Nothing is written."""
+        found: list[int] = []
+        known = await self._known_tenants({record.tenant for record in records})
+        by_kind: dict[str, list[int]] = {}
+        for place, record in enumerate(records):
+            if self._tables[record.kind].kind.write == "append_only" and record.tenant in known:
+                by_kind.setdefault(record.kind, []).append(place)
+        for kind, places in by_kind.items():
+            owned = {place: (known[records[place].tenant], records[place].key) for place in places}
+            stored = await self._stored(self._tables[kind], list(owned.values()))
+            found += [
+                place for place in places if owned[place] in stored and stored[owned[place]].doc != records[place].doc
+            ]
+        return sorted(found)
+
+    async def _known_tenants(self, tenants: Iterable[Tenant]) -> dict[Tenant, int]:
+        asked = list(tenants)
+        triples = [[*part] for part in zip(*map(_triple, asked), strict=True)]
+        if not asked:
+            return {}
+        await announce(self._connection, asked)
+        return {Tenant(*triple): number for number, _, *triple in await self._connection.fetch(_FIND, *triples)}
+
+    async def _put_kind(self, table: Table, records: Sequence[Prepared]) -> int:
+        """Store one kind's records; how many were stale."""
+        offered = [((self._locked[record.tenant].tenant_id, record.key), record) for record in records]
+        stored = await self._stored(table, list(dict.fromkeys(owned for owned, _ in offered)))
+        settled = settle(table.kind, offered, stored)
+        if settled.conflicts:
+            raise RecordConflict(settled.conflicts)
+        if settled.write:
+            labels = await self._labels(settled.write)
+            await self._remove(table, [owned for owned in settled.write if owned in stored])
+            await self._add(table, settled.write, labels)
+            await self._authority(table, settled.write)
+        return settled.stale
+
+    async def _stored(self, table: Table, owned: Sequence[Owned]) -> dict[Owned, Stored]:
+        """What is stored under the keys. Documents are read only where the write rule compares them."""
+        document = "r._doc" if compares_documents(table.kind) else "''::bytea"
+        found = await self._connection.fetch(
+            f"SELECT r._updated, {document}, r._tenant, {', '.join(f'r.{name}' for name in table.key)} "
+            f"FROM {_keys(table)} JOIN {ddl.record(table)} AS r ON {_same(table, 'r')}",
+            *_columns(owned),
+        )
+        return {(tenant, tuple(key)): Stored(updated, doc) for updated, doc, tenant, *key in found}
+
+    async def _labels(self, write: Mapping[Owned, Prepared]) -> dict[LabelKey, int]:
+        """The ids of the records' labels, given now to those that are new."""
+        wanted = {(owned[0], record.kind, record.label) for owned, record in write.items()}
+        known = {key: number for key in wanted if (number := self._known_label(key)) is not None}
+        missing = {(key[0], key[1], _digest(key[2])): key for key in wanted if key not in known}
+        for statement in (_FIND_LABELS, _ADD_LABELS):
+            if missing:
+                listed = [
+                    [*part] for part in zip(*((*identity, key[2]) for identity, key in missing.items()), strict=True)
+                ]
+                sent = listed if statement is _ADD_LABELS else listed[:3]
+                for number, *identity in await self._connection.fetch(statement, *sent):
+                    known[missing.pop(tuple(identity))] = number
+        self.learnt |= known
+        return known
+
+    def _known_label(self, key: LabelKey) -> int | None:
+        return self.learnt.get(key) or self._interned.labels.get(key)
+
+    async def _remove(self, table: Table, owned: Sequence[Owned]) -> int:
+        """Take away what is stored under the keys; how many records that were."""
+        if not owned:
+            return 0
+        columns = _columns(owned)
+        for column in table.lists:
+            await self._connection.execute(
+                f"DELETE FROM {ddl.listed(table, column)} AS r USING {_keys(table)} WHERE {_same(table, 'r')}", *columns
+            )
+        removed: list[Record] = await self._connection.fetch(
+            f"DELETE FROM {ddl.record(table)} AS r USING {_keys(table)} WHERE {_same(table, 'r')} "
+            "RETURNING r._tenant, r._label",
+            *columns,
+        )
+        self._counts.subtract((tenant, label) for tenant, label in removed)
+        return len(removed)
+
+    async def _add(self, table: Table, write: Mapping[Owned, Prepared], labels: Mapping[LabelKey, int]) -> None:
+        rows = [(owned, labels[owned[0], record.kind, record.label], record) for owned, record in write.items()]
+        self._counts.update((owned[0], label) for owned, label, _ in rows)
+        await self._insert(ddl.record(table), ddl.columns(table), [_row(table, *row) for row in rows])
+        for place, column in enumerate(table.lists):
+            listed = [values for row in rows for values in _listed(place, *row)]
+            await self._insert(ddl.listed(table, column), ddl.list_columns(table), listed)
+
+    async def _insert(self, name: str, columns: Iterator[tuple[str, str]], rows: Sequence[Sequence[Any]]) -> None:
+        """Write rows with COPY; where row-level security forbids that, with one INSERT."""
+        if not rows:
+            return
+        named = list(columns)
+        if self._copies:
+            plain = [column.strip('"') for column, _ in named]
+            await self._connection.copy_records_to_table(name.strip('"'), records=rows, columns=plain)
+            return
+        arrays = ", ".join(f"${number}::{kept.split(' ', 1)[0]}[]" for number, (_, kept) in enumerate(named, 1))
+        await self._connection.execute(
+            f"INSERT INTO {name} ({', '.join(column for column, _ in named)}) SELECT * FROM unnest({arrays})",
+            *([*part] for part in zip(*rows, strict=True)),
+        )
+
+    async def _authority(self, table: Table, owned: Iterable[Owned]) -> None:
+        """Catalogue records changed: whatever was computed from the tenants' catalogues ends with this commit."""
+        if table.kind.authority is not None:
+            managed = table.kind.authority == "membership"
+            await self._connection.execute(_AUTHORITY, sorted({tenant for tenant, _ in owned}), managed)
+
+    async def _flush_counts(self) -> None:
+        changes = [(tenant, label, change) for (tenant, label), change in self._counts.items() if change]
+        self._counts.clear()
+        if changes:
+            await self._connection.execute(_COUNT, *([*part] for part in zip(*changes, strict=True)))
+
+
+async def announce(connection: Connection, tenants: Iterable[Tenant]) -> None:
+    """Tell the database whose records this transaction is about: row-level security shows no others."""
+    await connection.fetchval("SELECT set_config('sidecar.tenants', $1, true)", announced(tenants))
+
+
+def announced(tenants: Iterable[Tenant]) -> str:
+    """Tenants as row-level security reads them: a JSON list of triples."""
+    return orjson.dumps([_triple(tenant) for tenant in tenants]).decode()
+
+
+def _triple(tenant: Tenant) -> tuple[str, str, str]:
+    return tenant.org_id, tenant.workspace_id, tenant.deployment_id
+
+
+_TRIPLES = "unnest($1::text[], $2::text[], $3::text[]) AS k(org_id, workspace_id, deployment_id)"
+_FIND = (
+    "SELECT t.tenant_id, t.erasures, t.org_id, t.workspace_id, t.deployment_id "
+    f"FROM {_TRIPLES} JOIN tenant AS t USING (org_id, workspace_id, deployment_id)"
+)
+_LOCK = f"{_FIND} ORDER BY t.tenant_id FOR NO KEY UPDATE OF t"
+_ADD_TENANTS = (
+    f"INSERT INTO tenant (org_id, workspace_id, deployment_id) SELECT * FROM {_TRIPLES} ON CONFLICT DO NOTHING"
+)
+_IDENTITIES = "unnest($1::bigint[], $2::text[], $3::bytea[]"
+_FIND_LABELS = (
+    "SELECT l.label_id, l.tenant_id, l.kind, l.digest "
+    f"FROM {_IDENTITIES}) AS k(tenant_id, kind, digest) JOIN label AS l USING (tenant_id, kind, digest)"
+)
+_ADD_LABELS = (
+    f"INSERT INTO label (tenant_id, kind, digest, body) SELECT * FROM {_IDENTITIES}, $4::bytea[]) "
+    "RETURNING label_id, tenant_id, kind, digest"
+)
+_AUTHORITY = (
+    "UPDATE tenant SET authority_version = authority_version + 1, managed = managed OR $2 "
+    "WHERE tenant_id = ANY($1::bigint[])"
+)
+_COUNT = (
+    "UPDATE label AS l SET records = l.records + k.change "
+    "FROM unnest($1::bigint[], $2::bigint[], $3::bigint[]) AS k(tenant_id, label_id, change) "
+    "WHERE l.tenant_id = k.tenant_id AND l.label_id = k.label_id"
+)
+
+
+def _digest(label: bytes) -> bytes:
+    return hashlib.blake2b(label, digest_size=16).digest()
+
+
+def _keys(table: Table) -> str:
+    arrays = ", ".join(f"${number}::text[]" for number, _ in enumerate(table.key, 2))
+    return f"unnest($1::bigint[], {arrays}) AS k(_tenant, {', '.join(table.key)})"
+
+
+def _columns(owned: Sequence[Owned]) -> list[list[Any]]:
+    return [[*part] for part in zip(*((tenant, *key) for tenant, key in owned), strict=True)]
+
+
+def _same(table: Table, alias: str) -> str:
+    return " AND ".join(f"{alias}.{name} = k.{name}" for name in ("_tenant", *table.key))
+
+
+def _row(table: Table, owned: Owned, label: int, record: Prepared) -> tuple[Any, ...]:
+    """A record's columns, in the order of its table."""
+    compared = [_kept(column, value) for column, value in zip(table.single, record.columns, strict=True)]
+    whole = [value for column, value in zip(table.single, record.columns, strict=True) if column.folded]
+    return (
+        *(owned[0], label, *record.key, *record.order, *compared, *whole),
+        *(record.updated_at_ms, record.doc, record.source),
+    )
+
+
+def _kept(column: Column, value: str | int | None) -> str | int | bool | None:
+    """A value, which is in filter form already, as its column keeps it."""
+    if isinstance(value, str):
+        return ddl.short(value)
+    return bool(value) if column.type == "boolean" and value is not None else value
+
+
+def _listed(place: int, owned: Owned, label: int, record: Prepared) -> Iterator[tuple[Any, ...]]:
+    """The rows of a list column, each value once."""
+    for value in dict.fromkeys(map(ddl.short, record.lists[place])):
+        yield (owned[0], value, label, *record.order, *record.key)

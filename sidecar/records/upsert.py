@@ -1,0 +1,57 @@
+"""What becomes of records that are offered, given what is stored under their keys: the write rule of their kind."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Generic, TypeVar
+
+from sidecar.errors import Reject
+from sidecar.records.kind import Kind
+from sidecar.records.store import STORED_OTHERWISE, Prepared
+
+K = TypeVar("K")
+
+
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """What is stored under a key, or about to be. The document is there where the write rule compares it."""
+
+    updated_at_ms: int | None
+    doc: bytes
+
+
+@dataclass(slots=True)
+class Settled(Generic[K]):
+    """What is to be written under each key, how many were left alone as stale, and which may not be written at all."""
+
+    write: dict[K, Prepared] = field(default_factory=dict)
+    stale: int = 0
+    conflicts: list[Reject] = field(default_factory=list)
+
+
+def settle(kind: Kind, offered: Iterable[tuple[K, Prepared]], stored: Mapping[K, Stored]) -> Settled[K]:
+    """Go through the records in their order; one that is to be written counts as stored for those after it."""
+    settled: Settled[K] = Settled()
+    known = dict(stored)
+    for key, given in offered:
+        record, before = given, known.get(key)
+        if before is not None and record.inherit is not None:
+            record = record.inherit(before.doc)
+        if before is not None and kind.write == "append_only":
+            if before.doc != record.doc:
+                settled.conflicts.append(Reject(record.line, record.kind, "", STORED_OTHERWISE))
+            continue
+        if before is not None and _older(record.updated_at_ms, before.updated_at_ms):
+            settled.stale += 1
+            continue
+        known[key] = Stored(record.updated_at_ms, record.doc)
+        settled.write[key] = record
+    return settled
+
+
+def compares_documents(kind: Kind) -> bool:
+    """Whether the write rule looks into what is stored."""
+    return kind.write == "append_only" or kind.projection is not None
+
+
+def _older(offered: int | None, stored: int | None) -> bool:
+    return offered is not None and stored is not None and offered < stored
