@@ -11,13 +11,14 @@ Work = Callable[[], object]
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """One measurement, in milliseconds; without a baseline it is only told, without a bound it cannot fail."""
+    """One measurement; without a baseline it is only told, without a bound it cannot fail."""
 
     name: str
-    ours_ms: float
-    baseline_ms: float | None = None
+    ours: float
+    baseline: float | None = None
     ratio: float | None = None
     bound: float | None = None
+    unit: str = "ms"
 
     @property
     def over(self) -> bool:

@@ -4,7 +4,7 @@ import argparse
 import json
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import asdict
 from pathlib import Path
 
@@ -13,21 +13,35 @@ import bench_engine
 import bench_hidden
 import bench_load
 import bench_page
+import bench_rss
 from measure import Result
 
-BENCHES = {"page": bench_page, "hidden": bench_hidden, "load": bench_load, "cold": bench_cold, "engine": bench_engine}
+Bench = Callable[[Path], Iterator[Result]]
+
+BENCHES: dict[str, Bench] = {
+    "page": bench_page.main,
+    "hidden": bench_hidden.main,
+    "load": bench_load.main,
+    "cold": bench_cold.main,
+    "engine": bench_engine.main,
+}
+LONG: dict[str, Bench] = {"rss": bench_rss.main}
+"""They take an hour or gigabytes, and run when they are named."""
+NAMES = f"{', '.join(BENCHES)}, and the long ones {', '.join(LONG)}"
 
 
 def main() -> int:
     """Print a table; 1 when something is slower than promised."""
     parser = argparse.ArgumentParser(description="Measure what is promised, each against a baseline of the same run.")
-    parser.add_argument("names", nargs="*", metavar="NAME", help=f"which to run: {', '.join(BENCHES)}; all by default")
+    parser.add_argument(
+        "names", nargs="*", metavar="NAME", help=f"{NAMES}; without a name all but those"
+    )
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the results there too")
     parser.add_argument("--data", type=Path, metavar="DIR", help="keep the stores there and find them there again")
     given = parser.parse_args()
-    unknown = [name for name in given.names if name not in BENCHES]
+    unknown = [name for name in given.names if name not in BENCHES | LONG]
     if unknown:
-        parser.error(f"there is no benchmark {unknown[0]!r}; there are {', '.join(BENCHES)}")
+        parser.error(f"there is no benchmark {unknown[0]!r}; there are {NAMES}")
     with tempfile.TemporaryDirectory(prefix="sidecar-bench-") as temporary:
         folder = given.data or Path(temporary)
         folder.mkdir(parents=True, exist_ok=True)
@@ -39,19 +53,20 @@ def main() -> int:
 
 def _told(folder: Path, names: list[str]) -> Iterator[Result]:
     """Each result, printed as soon as it is there."""
-    print(f"{'':<58} {'ours ms':>10} {'baseline':>10} {'ratio':>7} {'bound':>6}")
+    print(f"{'':<66} {'ours':>10} {'baseline':>10} {'':>4} {'ratio':>7} {'bound':>6}")
     for name in names:
-        for result in BENCHES[name].main(folder):
+        for result in (BENCHES | LONG)[name](folder):
             print(_line(result), flush=True)
             yield result
 
 
 def _line(result: Result) -> str:
-    baseline = "" if result.baseline_ms is None else f"{result.baseline_ms:.2f}"
+    baseline = "" if result.baseline is None else f"{result.baseline:.2f}"
     ratio = "" if result.ratio is None else f"{result.ratio:.2f}"
     bound = "" if result.bound is None else f"{result.bound:.2f}"
     verdict = "" if result.bound is None else "OVER" if result.over else "ok"
-    return f"{result.name:<58} {result.ours_ms:>10.2f} {baseline:>10} {ratio:>7} {bound:>6} {verdict}"
+    measured = f"{result.ours:>10.2f} {baseline:>10} {result.unit:>4}"
+    return f"{result.name:<66} {measured} {ratio:>7} {bound:>6} {verdict}"
 
 
 if __name__ == "__main__":

@@ -1,17 +1,19 @@
 """The processes that answer, and the client that asks them all in the same way."""
 
 import json
-import os
 import signal
 import socket
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
+from tempfile import TemporaryDirectory, TemporaryFile
+from typing import Any
 
 HERE = Path(__file__).parent
-STOP_S = 15.0
+STOP_S = 30.0
 OPERATOR = {"x-tandem-roles": "workspace_operator", "x-tandem-actor-id": "olga"}
 MEMBER = {"x-tandem-org-units": "finance", "x-tandem-actor-id": "mona"}
 
@@ -51,39 +53,68 @@ def _length(head: bytes) -> int:
     return int(next(line for line in lines if line.lower().startswith("content-length:")).partition(":")[2])
 
 
+@dataclass(frozen=True, slots=True)
+class Process:
+    """A process that answers, and where; the sidecar's admin side too."""
+
+    pid: int
+    url: str
+    admin_url: str = ""
+
+
 @contextmanager
-def sidecar(store: Path, *, log: str = "warning") -> Iterator[Client]:
-    """``sidecar serve`` over a store, as users run it."""
-    config = {
-        "listen": "127.0.0.1:0",
-        "admin_listen": "127.0.0.1:0",
-        "store": {"url": f"sqlite:///{store}"},
-        "log": {"level": log},
-    }
-    file = store.with_suffix(f".{log}.yaml")
-    file.write_text(json.dumps(config))
-    with _answering([sys.executable, "-m", "sidecar", "serve", "-c", str(file)]) as client:
+def sidecar(store: Path | str, *, log: str = "warning") -> Iterator[Client]:
+    """``sidecar serve`` over a store, an SQLite file or a URL, as users run it."""
+    with served(store, {"log": {"level": log}}) as process, connected(process) as client:
         yield client
 
 
 @contextmanager
 def bare(store: Path) -> Iterator[Client]:
     """The hand-written handler over the same file."""
-    with _answering([sys.executable, str(HERE / "baseline.py"), str(store)]) as client:
+    with answering([sys.executable, str(HERE / "baseline.py"), str(store)], 1) as process, connected(process) as client:
         yield client
 
 
 @contextmanager
-def _answering(command: list[str]) -> Iterator[Client]:
-    """A client of a process whose first line names its address last; the process ends with it."""
-    with Path(os.devnull).open("w") as nowhere:
-        process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=nowhere, text=True)  # noqa: S603 - our own
+def served(store: Path | str, settings: Mapping[str, Any], options: Sequence[str] = ()) -> Iterator[Process]:
+    """A process of ``sidecar serve`` with these settings and options."""
+    config = {
+        "listen": "127.0.0.1:0",
+        "admin_listen": "127.0.0.1:0",
+        "store": {"url": store if isinstance(store, str) else f"sqlite:///{store}"},
+        **settings,
+    }
+    with TemporaryDirectory(prefix="sidecar-bench-") as folder:
+        file = Path(folder) / "sidecar.yaml"
+        file.write_text(json.dumps(config))
+        with answering([sys.executable, "-m", "sidecar", "serve", "-c", str(file), *options], 2) as process:
+            yield process
+
+
+@contextmanager
+def connected(process: Process) -> Iterator[Client]:
+    """A client of a process."""
+    client = Client(process.url)
     try:
-        assert process.stdout is not None
-        words = process.stdout.readline().split()
-        client = Client(next(word for word in words if word.startswith("http://")))
         yield client
-        client.close()
     finally:
-        process.send_signal(signal.SIGTERM)
-        process.wait(STOP_S)
+        client.close()
+
+
+@contextmanager
+def answering(command: Sequence[str], lines: int) -> Iterator[Process]:
+    """A process whose first lines name its addresses, one each; it is ended with the context."""
+    with TemporaryFile("w+") as said:
+        process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=said, text=True)  # noqa: S603 - our own
+        try:
+            assert process.stdout is not None
+            told = [process.stdout.readline().split() for _ in range(lines)]
+            urls = [word for line in told for word in line if word.startswith("http://")]
+            if len(urls) < lines:
+                said.seek(0)
+                raise SystemExit(f"{' '.join(command)} did not start:\n{said.read()}")
+            yield Process(process.pid, *urls)
+        finally:
+            process.send_signal(signal.SIGTERM)
+            process.wait(STOP_S)
