@@ -28,19 +28,24 @@ class Settled(Generic[K]):
     conflicts: list[Reject] = field(default_factory=list)
 
 
-def settle(kind: Kind, offered: Iterable[tuple[K, Prepared]], stored: Mapping[K, Stored]) -> Settled[K]:
-    """Go through the records in their order; one that is to be written counts as stored for those after it."""
+def settle(
+    kind: Kind, offered: Iterable[tuple[K, Prepared]], stored: Mapping[K, Stored], *, overrule: bool = False
+) -> Settled[K]:
+    """Go through the records in their order; one that is to be written counts as stored for those after it.
+
+    With ``overrule`` they replace what is stored whatever it is: newer, or append-only.
+    """
     settled: Settled[K] = Settled()
     known = dict(stored)
     for key, given in offered:
         record, before = given, known.get(key)
         if before is not None and record.inherit is not None:
             record = record.inherit(before.doc)
-        if before is not None and kind.write == "append_only":
+        if before is not None and not overrule and kind.write == "append_only":
             if before.doc != record.doc:
                 settled.conflicts.append(Reject(record.line, record.kind, "", STORED_OTHERWISE))
             continue
-        if before is not None and _older(record.updated_at_ms, before.updated_at_ms):
+        if before is not None and not overrule and _older(record.updated_at_ms, before.updated_at_ms):
             settled.stale += 1
             continue
         known[key] = Stored(record.updated_at_ms, record.doc)

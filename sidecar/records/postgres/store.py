@@ -13,6 +13,7 @@ from sidecar.records.kind import Kinds
 from sidecar.records.layout import Table
 from sidecar.records.postgres import migrate
 from sidecar.records.postgres import tables as ddl
+from sidecar.records.postgres.mirror import PostgresMirror
 from sidecar.records.postgres.pages import Connection, Pages, Place, Strategy
 from sidecar.records.postgres.pool import Pool, answering, connection, opened
 from sidecar.records.postgres.write import Interned, Writer, announced
@@ -106,7 +107,7 @@ class PostgresChange(PostgresSnapshot):
 
     async def delete(self, kind: str, key: tuple[str, ...]) -> bool:
         """Remove one record; whether it was there."""
-        return await self._writer.delete(self.tenant, kind, key)
+        return await self._writer.delete(self.tenant, kind, [key]) > 0
 
 
 class PostgresStore:
@@ -172,11 +173,24 @@ class PostgresStore:
             yield PostgresChange(at, tenant, look, self.tables, writer)
 
     @asynccontextmanager
-    async def _writing(self, tenants: Iterable[Tenant]) -> AsyncIterator[tuple[Connection, Writer]]:
-        """A transaction that holds the locks of these tenants; it commits when the context ends without an error."""
+    async def mirror(self) -> AsyncIterator[PostgresMirror]:
+        """One write transaction over all tenants, durable when the context ends without an error. Raises StoreError."""
+        async with self._writing([], alone=True) as (taken, writer):
+            yield PostgresMirror(taken, self.tables, writer)
+
+    @asynccontextmanager
+    async def _writing(
+        self, tenants: Iterable[Tenant], *, alone: bool = False
+    ) -> AsyncIterator[tuple[Connection, Writer]]:
+        """A transaction that holds the locks of these tenants, or ``alone`` the lock of all of them.
+
+        It commits when the context ends without an error.
+        """
         async with connection(self._writes, _WRITE, WRITE_TIMEOUT_MS / 1000) as taken:
             with answering():
                 writer = Writer(taken, self.tables, self._interned)
+                if alone:
+                    await taken.execute("LOCK TABLE tenant IN EXCLUSIVE MODE")
                 await writer.lock(tenants)
                 await self._require_same_kinds(taken, await taken.fetchval("SELECT generation FROM store"))
                 yield taken, writer

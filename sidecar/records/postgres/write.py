@@ -91,8 +91,11 @@ class Writer:
             locked = self._locked[Tenant(*triple)] = Locked(tenant_id, erasures)
             self._interned.met(locked)
 
-    async def put(self, records: Iterable[Prepared]) -> Outcome:
-        """Store the records in their order. Raises RecordConflict before anything of its kind is written."""
+    async def put(self, records: Iterable[Prepared], *, overrule: bool = False) -> Outcome:
+        """Store the records in their order. Raises RecordConflict before anything of its kind is written.
+
+        With ``overrule`` they replace what is stored whatever it is: newer, or append-only.
+        """
         by_kind: dict[str, list[Prepared]] = {}
         accepted = stale = 0
         for record in records:
@@ -100,19 +103,19 @@ class Writer:
             accepted += 1
         await self.lock({record.tenant for of_kind in by_kind.values() for record in of_kind})
         for kind, of_kind in by_kind.items():
-            stale += await self._put_kind(self._tables[kind], of_kind)
+            stale += await self._put_kind(self._tables[kind], of_kind, overrule)
         await self._flush_counts()
         return Outcome(accepted, stale)
 
-    async def delete(self, tenant: Tenant, kind: str, key: Key) -> bool:
-        """Remove one record; whether it was there."""
+    async def delete(self, tenant: Tenant, kind: str, keys: Sequence[Key]) -> int:
+        """Remove records of one tenant; how many there were."""
         await self.lock([tenant])
-        table, owned = self._tables[kind], (self._locked[tenant].tenant_id, key)
-        removed = await self._remove(table, [owned])
+        table, owned = self._tables[kind], [(self._locked[tenant].tenant_id, key) for key in keys]
+        removed = await self._remove(table, owned)
         if removed:
-            await self._authority(table, [owned])
+            await self._authority(table, owned)
             await self._flush_counts()
-        return removed > 0
+        return removed
 
     async def conflicts(self, records: Sequence[Prepared]) -> list[int]:
         """The places of the append-only records that are stored already with other content. Nothing is written."""
@@ -138,11 +141,11 @@ class Writer:
         await announce(self._connection, asked)
         return {Tenant(*triple): number for number, _, *triple in await self._connection.fetch(_FIND, *triples)}
 
-    async def _put_kind(self, table: Table, records: Sequence[Prepared]) -> int:
+    async def _put_kind(self, table: Table, records: Sequence[Prepared], overrule: bool) -> int:
         """Store one kind's records; how many were stale."""
         offered = [((self._locked[record.tenant].tenant_id, record.key), record) for record in records]
         stored = await self._stored(table, list(dict.fromkeys(owned for owned, _ in offered)))
-        settled = settle(table.kind, offered, stored)
+        settled = settle(table.kind, offered, stored, overrule=overrule)
         if settled.conflicts:
             raise RecordConflict(settled.conflicts)
         if settled.write:
