@@ -31,6 +31,7 @@ from sidecar.validated import node_at, read_validated, value_of
 FILE = Path("sidecar.yaml")
 """The file that is read when none is named and it is there."""
 KEY_BYTES = 64
+MOST_WORKERS = 64
 _SQLITE = "sqlite:///"
 
 Settings = dict[str, Any]
@@ -47,6 +48,7 @@ class Flags:
     listen: str | None = None
     admin_listen: str | None = None
     workers: int | None = None
+    follow_runtime: str | None = None
 
 
 def read_config(flags: Flags = Flags(), environ: Mapping[str, str] | None = None) -> Config:
@@ -62,6 +64,8 @@ def read_config(flags: Flags = Flags(), environ: Mapping[str, str] | None = None
     for name, read in (("listen", Address.of), ("admin_listen", Address.of), ("workers", _workers)):
         if (value := getattr(flags, name)) is not None:
             settings[name] = _flag(name, value, read)
+    if flags.follow_runtime is not None:
+        settings["runtime"] = {**settings.get("runtime", {}), "follow": flags.follow_runtime}
     return _config(settings)
 
 
@@ -129,8 +133,8 @@ def _key(text: str) -> bytes:
 
 
 def _workers(number: int) -> int:
-    if number != 1:
-        raise ValueError(f"{number} workers are not supported: this release serves from one process; leave it at 1")
+    if not 1 <= number <= MOST_WORKERS:
+        raise ValueError(f"{number} workers cannot serve; write a number from 1 to {MOST_WORKERS}")
     return number
 
 
@@ -160,6 +164,9 @@ def _at_home(home: Path, settings: Settings) -> Settings:
     url = settings.get("store", {}).get("url", "")
     if url.startswith(_SQLITE):
         settings["store"]["url"] = _SQLITE + str(home / url.removeprefix(_SQLITE))
+    followed = settings.get("runtime", {}).get("follow")
+    if followed is not None:
+        settings["runtime"]["follow"] = str(home / followed)
     return settings
 
 

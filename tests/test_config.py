@@ -36,7 +36,7 @@ admin:
       tenants: [{{org_id: acme, workspace_id: main}}, {{org_id: acme, workspace_id: lab, deployment_id: d}}]
     - {{token_sha256: "{"0" * 64}", kinds: [org_unit], tenants: [], authority: true}}
 cursor: {{keys: ["{KEY}"]}}
-runtime: {{paths: {{waits: w.json}}, assume_unscoped: true}}
+runtime: {{paths: {{waits: w.json}}, assume_unscoped: true, follow: data, poll_ms: 90}}
 limits: {{handler_timeout_ms: 5, body_bytes: 7}}
 reload: {{watch: false, poll_ms: 50}}
 log: {{level: debug}}
@@ -53,7 +53,7 @@ WRONG = [
     ("listen: 8480\n", 1, 9, "'8480' is no address; write host:port"),
     ("listen: localhost:99999\n", 1, 9, "is no address"),
     ("admin_listen: 'unix:'\n", 1, 15, "names no socket"),
-    ("workers: 2\n", 1, 10, "2 workers are not supported"),
+    ("workers: 65\n", 1, 10, "65 is too great; the most is 64"),
     ("identity:\n  trusted_proxies: [10.0.0.0/8, 10.0.0.1/8]\n", 2, 33, "has host bits set"),
     ("cursor: {keys: [c2hvcnQ=]}\n", 1, 17, "a cursor key is base64 of 64 random bytes"),
     (
@@ -108,6 +108,7 @@ def test_every_setting_of_the_file_is_read(tmp_path: Path) -> None:
     assert (config.identity.operator_without_units, config.identity.unit_claim) == ("never", "required")
     assert config.cursor.keys == (bytes(range(64)),)
     assert (config.runtime.paths, config.runtime.assume_unscoped) == ({"waits": "w.json"}, True)
+    assert (config.runtime.follow, config.runtime.poll_ms) == (str(tmp_path / "data"), 90)
     assert (config.limits.handler_timeout_ms, config.limits.body_bytes, config.limits.connections) == (5, 7, 1_000)
     assert (config.reload.watch, config.reload.poll_ms, config.log.level) == (False, 50, "debug")
     assert config.admin.writers({"WRITER": "t"}) == (
@@ -176,8 +177,8 @@ def test_wrong_flags_name_themselves() -> None:
     """A flag that means nothing is refused with its name."""
     with pytest.raises(ConfigError, match="--admin-listen: '8481' is no address"):
         read_config(Flags(admin_listen="8481"), {})
-    with pytest.raises(ConfigError, match="--workers: 2 workers are not supported"):
-        read_config(Flags(workers=2), {})
+    with pytest.raises(ConfigError, match="--workers: 0 workers cannot serve; write a number from 1 to 64"):
+        read_config(Flags(workers=0), {})
     assert read_config(Flags(listen="[::]:0"), {}).listen == Address("::", 0)
 
 

@@ -59,6 +59,7 @@ def create_admin_app(
     app[ADMIN] = Admin(tokens, body_bytes, record_bytes, asyncio.Semaphore(MOST_IMPORTS))
     app[explaining.EXPLAINING] = asyncio.Semaphore(explaining.MOST_AT_ONCE)
     app[health.DRAINING] = asyncio.Event()
+    app[health.WORKER] = None
     app.add_routes([*health.ROUTES, *explaining.ROUTES, *ROUTES])
     return app
 

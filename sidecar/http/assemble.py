@@ -1,9 +1,9 @@
 """The parts of a service, put together from the configuration."""
 
-import asyncio
 import base64
 import logging
 from collections.abc import Callable
+from dataclasses import dataclass
 
 from sidecar.config import Config
 from sidecar.http.cursor import Sealer, new_key
@@ -13,6 +13,7 @@ from sidecar.identity.callers import Callers
 from sidecar.policy.current import Bundles
 from sidecar.policy.judge import Judge
 from sidecar.records.ingest import Intake
+from sidecar.records.kind import Kinds
 from sidecar.records.opening import open_store
 from sidecar.records.schemas import load_kinds
 from sidecar.records.store import Store
@@ -23,24 +24,37 @@ CURSOR_KEYS = "cursor_keys"
 """The stored setting under which processes share the keys that nobody configured."""
 
 
-async def assembled(config: Config, *, clock: Callable[[], int] = clock_ms) -> Service:
-    """The service that a configuration describes, its store open and its policies proven.
+@dataclass(frozen=True, slots=True)
+class Ground:
+    """What a service rests on that is read and compiled once, however many processes serve."""
 
-    Policies that cannot be used leave it without a bundle: it answers nobody, is not ready, and takes them up as soon
-    as they are mended. Raises ConfigError, SchemaError, StoreError.
+    kinds: Kinds
+    intake: Intake
+    bundles: Bundles
+
+
+def grounded(config: Config, *, clock: Callable[[], int] = clock_ms) -> Ground:
+    """The schemas and the policies that a configuration names, proven. Takes a second or so.
+
+    Policies that cannot be used leave it without a bundle: nobody is answered, nothing is ready, until they are mended.
+    Raises ConfigError, SchemaError.
     """
     kinds = load_kinds(config.schema_folders)
-    intake = Intake(kinds)
     bundles = Bundles(config.policy_folders, kinds, labels_only=config.judging == "labels-only", clock=clock)
-    loaded = await asyncio.to_thread(bundles.reload)
+    loaded = bundles.reload()
     if loaded.trouble is not None:
         log.error("the policies cannot be used, so nothing is shown:\n%s", loaded.trouble)
-    store = await open_store(config, kinds, intake)
+    return Ground(kinds, Intake(kinds), bundles)
+
+
+async def assembled(config: Config, ground: Ground, *, clock: Callable[[], int] = clock_ms) -> Service:
+    """The service that a configuration describes, its store open. Raises ConfigError, StoreError."""
+    store = await open_store(config, ground.kinds, ground.intake)
     return Service(
-        kinds=kinds,
+        kinds=ground.kinds,
         store=store,
-        intake=intake,
-        bundles=bundles,
+        intake=ground.intake,
+        bundles=ground.bundles,
         judge=Judge(verify=config.verify == "always"),
         callers=Callers(operator_without_units=config.identity.operator_without_units != "never"),
         sealer=Sealer(config.cursor.keys or await _shared_keys(store)),

@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+from typing import Any
 
 from aiohttp import web
 
@@ -14,6 +15,8 @@ PATHS = frozenset(("/livez", "/readyz"))
 STORE_TIMEOUT_S = 2.0
 DRAINING: web.AppKey[asyncio.Event] = web.AppKey("draining", asyncio.Event)
 """Set by the server when it stops: no new requests should be sent to it then."""
+WORKER: web.AppKey[int | None] = web.AppKey("worker", int)
+"""Which of several processes this is, counted from 1; None when it is the only one."""
 
 log = logging.getLogger(__name__)
 
@@ -34,11 +37,13 @@ async def readyz(request: web.Request) -> web.Response:
         "loaded_at_ms": service.bundles.loaded_at_ms,
         "trouble": service.bundles.trouble,
     }
-    body = {
+    body: dict[str, Any] = {
         "status": "ready" if ready else "draining" if draining else "unready",
         "policy": policy,
         "store": "ok" if stored else "unavailable",
     }
+    if (worker := request.app[WORKER]) is not None:
+        body["worker"] = worker
     return respond(body, 200 if ready else 503)
 
 

@@ -1,4 +1,4 @@
-"""One listener: an application at one address, opened with its bounds and closed without cutting anybody off."""
+"""Doors and listeners: a door is an address that is ours, a listener an application that answers behind it."""
 
 import asyncio
 import errno
@@ -6,6 +6,7 @@ import os
 import socket
 import stat
 from collections.abc import Callable
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from aiohttp import web
@@ -19,58 +20,117 @@ KNOCK_S = 1.0
 """How long a socket file is given to show that somebody answers there."""
 NOBODY_ELSE = 0o117
 """The umask of a socket file: its owner and group may connect, others may not."""
+NOT_HERE = (errno.EADDRNOTAVAIL, errno.EAFNOSUPPORT)
+"""What a machine says that does not speak one of the protocols under which a name has an address."""
 
 
-class Listener:
-    """An application at one address."""
+class _Shared(socket.socket):
+    """A socket at which several processes accept, and which listens already: a second time would shorten its queue."""
 
-    def __init__(self, address: Address, app: web.Application, bounds: Bounds, drain_s: float) -> None:
-        self._address, self._bounds = address, bounds
-        self._runner = web.AppRunner(app, handle_signals=False, access_log=None, shutdown_timeout=drain_s)
-        self._server: asyncio.Server | None = None
-        self._socket_file: tuple[int, int] | None = None
+    def listen(self, backlog: int = 0, /) -> None:
+        """Nothing is left to do."""
 
-    async def open(self, revision: Callable[[], str | None]) -> None:
-        """Accept connections; ``revision`` names the bundle in force. Raises ConfigError."""
-        await self._runner.setup()
-        assert self._runner.server is not None
-        protocol = Connections(self._runner.server, self._bounds, revision)
-        loop, address = asyncio.get_running_loop(), self._address
+
+@dataclass(frozen=True)
+class Door:
+    """An address that is ours: connections queue behind it until a listener accepts them.
+
+    ``take`` makes one; whoever took it closes it. ``shared`` is the same door for one of several processes.
+    """
+
+    address: Address
+    sockets: tuple[socket.socket, ...]
+    file: tuple[int, int] | None = None
+    backlog: int = BACKLOG
+
+    @classmethod
+    def take(cls, address: Address) -> "Door":
+        """Bind to an address, in place of a dead process that left its socket file. Raises ConfigError."""
         try:
             if address.path:
-                server = await loop.create_unix_server(protocol, sock=_socket(address.path), backlog=BACKLOG)
-                self._socket_file = _identity(address.path)
-            else:
-                server = await loop.create_server(protocol, address.host, address.port, backlog=BACKLOG)
+                return cls(address, (_on_file(address.path),), _identity(address.path))
+            return cls(address, tuple(_on_ports(address)))
         except OSError as error:
-            await self._runner.cleanup()
             raise ConfigError(_why_not(address, error)) from None
-        self._server = server
 
-    async def close(self) -> None:
-        """Accept nobody any more, let the requests under way end, and end idle connections."""
-        if self._server is not None:
-            self._server.close()
-        if self._socket_file is not None:
-            _remove(self._address.path, self._socket_file)
-        await self._runner.cleanup()
+    def shared(self) -> "Door":
+        """The door as a forked process opens it: one connection a turn, so that idle processes get some.
+
+        It takes the sockets over; the process in which the door was taken has its own.
+        """
+        sockets = tuple(_Shared(fileno=one.detach()) for one in self.sockets)
+        return replace(self, sockets=sockets, file=None, backlog=1)
+
+    def close(self) -> None:
+        """Let nobody in any more, as far as this process goes; the socket file goes if it is still ours."""
+        for one in self.sockets:
+            one.close()
+        if self.file is not None and _identity(self.address.path) == self.file:
+            Path(self.address.path).unlink(missing_ok=True)
 
     @property
     def url(self) -> str:
-        """Where it listens, with the port that was found when any would do."""
-        if self._server is None or self._address.path:
-            return str(self._address)
-        port = self._server.sockets[0].getsockname()[1]
-        return f"http://{Address(self._address.host, port)}"
+        """Where it is, with the port that was found when any would do."""
+        if self.address.path:
+            return str(self.address)
+        return f"http://{Address(self.address.host, self.sockets[0].getsockname()[1])}"
 
 
-def _socket(path: str) -> socket.socket:
-    """A bound socket at a path, in place of one that a dead process left. Raises OSError, ConfigError."""
+class Listener:
+    """An application behind a door, opened with its bounds and closed without cutting anybody off."""
+
+    def __init__(self, door: Door, app: web.Application, bounds: Bounds, drain_s: float) -> None:
+        self.door, self._bounds = door, bounds
+        self._runner = web.AppRunner(app, handle_signals=False, access_log=None, shutdown_timeout=drain_s)
+        self._servers: list[asyncio.Server] = []
+
+    async def open(self, revision: Callable[[], str | None]) -> None:
+        """Accept connections; ``revision`` names the bundle in force."""
+        await self._runner.setup()
+        assert self._runner.server is not None
+        protocol, loop = Connections(self._runner.server, self._bounds, revision), asyncio.get_running_loop()
+        for one in self.door.sockets:
+            self._servers.append(await loop.create_server(protocol, sock=one, backlog=self.door.backlog))
+
+    def shut(self) -> None:
+        """Accept nobody any more."""
+        for server in self._servers:
+            server.close()
+        self.door.close()
+
+    async def close(self) -> None:
+        """Accept nobody any more, let the requests under way end, and end idle connections."""
+        self.shut()
+        await self._runner.cleanup()
+
+
+def _on_ports(address: Address) -> list[socket.socket]:
+    """A socket for each address that a host's name has here. Raises OSError."""
+    found = socket.getaddrinfo(address.host, address.port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
+    missing = OSError(errno.EADDRNOTAVAIL, "its name has no address here")
+    bound: list[socket.socket] = []
+    for family, _, _, _, place in dict.fromkeys(found):
+        try:
+            bound.append(socket.create_server(place, family=family, backlog=BACKLOG))
+        except OSError as error:
+            missing = error
+            if error.errno not in NOT_HERE:
+                for one in bound:
+                    one.close()
+                raise
+    if not bound:
+        raise missing
+    return bound
+
+
+def _on_file(path: str) -> socket.socket:
+    """A socket at a path, in place of one that a dead process left. Raises OSError, ConfigError."""
     _clear(path)
     bound = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
     before = os.umask(NOBODY_ELSE)
     try:
         bound.bind(path)
+        bound.listen(BACKLOG)
     except OSError:
         bound.close()
         raise
@@ -102,12 +162,6 @@ def _identity(path: str) -> tuple[int, int] | None:
     except FileNotFoundError:
         return None
     return found.st_dev, found.st_ino
-
-
-def _remove(path: str, ours: tuple[int, int]) -> None:
-    """Remove our socket file, and nobody else's that took its place."""
-    if _identity(path) == ours:
-        Path(path).unlink(missing_ok=True)
 
 
 def _why_not(address: Address, error: OSError) -> str:

@@ -1,23 +1,19 @@
-"""Serving: both listeners from the configuration until a signal says stop, and then an end that cuts nobody off."""
+"""Serving as the configuration says, from this process or several, until a signal says stop."""
 
 import asyncio
 import gc
 import logging
 import os
 import signal
-import sys
 
 from sidecar.config import Config
-from sidecar.http.admin import create_admin_app
-from sidecar.http.app import create_app
-from sidecar.http.assemble import assembled
-from sidecar.http.connections import Bounds
-from sidecar.http.health import DRAINING
-from sidecar.http.listening import Listener
+from sidecar.http.answering import Answering, Doors, End
+from sidecar.http.assemble import assembled, grounded
+from sidecar.http.logs import log_to_stderr
 from sidecar.http.parser import require_strict_parser
-from sidecar.http.service import Service
 from sidecar.http.tokens import Tokens, require_guarded
 from sidecar.http.watch import Watch
+from sidecar.http.workers import together
 
 log = logging.getLogger(__name__)
 
@@ -27,9 +23,11 @@ def run(config: Config) -> int:
     require_strict_parser()
     tokens = Tokens(config.admin.writers(os.environ))
     require_guarded(config.admin_listen, tokens)
-    logging.basicConfig(level=config.log.level.upper(), format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    log_to_stderr(config.log.level)
     _warn(config, tokens)
-    asyncio.run(_serve(config, tokens))
+    if config.workers > 1:
+        return together(config, tokens)
+    asyncio.run(_alone(config, tokens))
     return 0
 
 
@@ -47,69 +45,20 @@ def _warn(config: Config, tokens: Tokens) -> None:
         )
 
 
-async def _serve(config: Config, tokens: Tokens) -> None:
-    stop, reload = asyncio.Event(), asyncio.Event()
-    loop = asyncio.get_running_loop()
-    loop.add_signal_handler(signal.SIGTERM, stop.set)
-    loop.add_signal_handler(signal.SIGINT, stop.set)
+async def _alone(config: Config, tokens: Tokens) -> None:
+    """Serve from this process."""
+    end, reload, loop = End(), asyncio.Event(), asyncio.get_running_loop()
+    loop.add_signal_handler(signal.SIGTERM, end.asked.set)
+    loop.add_signal_handler(signal.SIGINT, end.asked.set)
     loop.add_signal_handler(signal.SIGHUP, reload.set)
-    service = await assembled(config)
+    service = await assembled(config, await asyncio.to_thread(grounded, config))
     watch = Watch(service.bundles, reload, config.reload.poll_ms / 1000 if config.reload.watch else None)
     watching = asyncio.create_task(watch.run())
     gc.collect()
     gc.freeze()  # the bundle and the schemas stay: no collection need look at them again
     try:
-        await _listen(config, service, tokens, stop)
+        doors = Doors.take(config)
+        await Answering(config, service, tokens, doors).until(end, lambda: doors.say(service.bundles))
     finally:
         watching.cancel()
         await service.store.close()
-
-
-async def _listen(config: Config, service: Service, tokens: Tokens, stop: asyncio.Event) -> None:
-    """Answer on both listeners until told to stop. Raises ConfigError."""
-    limits = config.limits
-    app = create_app(service, choice_bytes=limits.choice_bytes, handler_timeout_s=limits.handler_timeout_ms / 1000)
-    admin_app = create_admin_app(service, tokens, body_bytes=limits.body_bytes, record_bytes=limits.record_bytes)
-    bounds, drain_s = _bounds(config), limits.drain_timeout_ms / 1000
-    public = Listener(config.listen, app, bounds, drain_s)
-    admin = Listener(config.admin_listen, admin_app, bounds, drain_s)
-
-    def revision() -> str | None:
-        bundle = service.bundles.current
-        return None if bundle is None else bundle.revision
-
-    try:
-        await admin.open(revision)
-        await public.open(revision)
-        _say(f"answering on {public.url} under {revision() or 'no policies, so nothing is shown'}")
-        _say(f"administered on {admin.url}")
-        await stop.wait()
-    finally:
-        admin_app[DRAINING].set()
-        await _close(public, admin, drain_s)
-
-
-async def _close(public: Listener, admin: Listener, drain_s: float) -> None:
-    """End the public listener and then the admin one, which tells meanwhile that no more should come."""
-    try:
-        async with asyncio.timeout(drain_s):
-            await public.close()
-            await admin.close()
-    except TimeoutError:
-        log.warning("requests that took longer than limits.drain_timeout_ms were cut off")
-
-
-def _bounds(config: Config) -> Bounds:
-    limits = config.limits
-    return Bounds(
-        header_timeout_s=limits.header_timeout_ms / 1000,
-        body_timeout_s=limits.body_timeout_ms / 1000,
-        keepalive_timeout_s=limits.keepalive_timeout_ms / 1000,
-        header_bytes=limits.header_bytes,
-        connections=limits.connections,
-    )
-
-
-def _say(line: str) -> None:
-    sys.stdout.write(f"sidecar: {line}\n")
-    sys.stdout.flush()

@@ -29,6 +29,14 @@ class Reload:
     trouble: str | None
 
 
+@dataclass(frozen=True, slots=True)
+class Proof:
+    """What the files turned out to be: a bundle whose suites hold, or what is wrong with them."""
+
+    bundle: Bundle | None
+    trouble: str | None = None
+
+
 class Bundles:
     """Holds the bundle in force. A request takes ``current`` once and decides everything with it.
 
@@ -78,29 +86,40 @@ class Bundles:
         Takes a second or so: call it in a thread. Reloads wait for each other, so that the files read last win.
         """
         with self._reloading:
-            self._read = self.fingerprint()
-            found, self._trouble = self._proven()
-            swapped = found is not None and (self._current is None or found.revision != self._current.revision)
-            if swapped:
-                self._current = found
-                self._loaded_at_ms = self._clock() if self._clock is not None else None
-            return Reload(self._current.revision if self._current else None, swapped, self._trouble)
+            return self.settle(self.prove())
+
+    def prove(self) -> Proof:
+        """Read, compile and prove the files, and leave in force what is. Takes a second or so."""
+        self._read = self.fingerprint()
+        return self._proven()
+
+    def settle(self, proof: Proof) -> Reload:
+        """Put a proven bundle in force; or leave in force what is, and keep what is wrong with the files."""
+        found, self._trouble = proof.bundle, proof.trouble
+        swapped = found is not None and (self._current is None or found.revision != self._current.revision)
+        if swapped:
+            self._current = found
+            self._loaded_at_ms = self._clock() if self._clock is not None else None
+        return Reload(self._current.revision if self._current else None, swapped, self._trouble)
+
+    def doubt(self) -> None:
+        """Take the files for unread, so that the next look finds them changed."""
+        self._read = None
 
     def fingerprint(self) -> Fingerprint:
         """Changes when a file does. Taken before a reload, so that a change during it is seen at the next look."""
         return tuple(sorted(seen for folder in self._folders for seen in _seen(folder)))
 
-    def _proven(self) -> tuple[Bundle | None, str | None]:
-        """The bundle that the files are, or what is wrong with them."""
+    def _proven(self) -> Proof:
         try:
             bundle = build(self._folders, self._kinds, labels_only=self._labels_only)
             results = run(bundle, witness=False)
         except FindingsError as error:
-            return None, _told([str(finding) for finding in error.findings])
+            return Proof(None, _told([str(finding) for finding in error.findings]))
         except SidecarError as error:
-            return None, _told([str(error)])
+            return Proof(None, _told([str(error)]))
         wrong = [said for suite in results.suites for said in _failures(suite)]
-        return (None, _told(wrong)) if wrong else (bundle, None)
+        return Proof(None, _told(wrong)) if wrong else Proof(bundle)
 
 
 def _failures(suite: SuiteResult) -> Iterator[str]:

@@ -13,7 +13,7 @@ from sidecar.config import Address
 from sidecar.errors import ConfigError
 from sidecar.http.app import create_app
 from sidecar.http.connections import Bounds
-from sidecar.http.listening import Listener
+from sidecar.http.listening import Door, Listener
 from sidecar.http.service import Trust
 from sidecar.identity.authenticate import Peers
 
@@ -24,7 +24,7 @@ ASK = (
 
 
 def listener(address: Address, app: web.Application | None = None) -> Listener:
-    return Listener(address, app or web.Application(), Bounds(), 1.0)
+    return Listener(Door.take(address), app or web.Application(), Bounds(), 1.0)
 
 
 def at(path: Path) -> Address:
@@ -52,7 +52,7 @@ async def test_a_socket_file_is_for_its_owner_and_group_and_goes_with_the_listen
     finally:
         assert os.umask(before) == 0
     assert (tmp_path / "s.sock").stat().st_mode & 0o777 == 0o660
-    assert found.url == f"unix:{tmp_path}/s.sock"
+    assert found.door.url == f"unix:{tmp_path}/s.sock"
     await found.close()
     assert not (tmp_path / "s.sock").exists()
 
@@ -106,7 +106,7 @@ async def test_an_impossible_path_is_said_clearly(tmp_path: Path, where: str) ->
 async def test_a_port_in_use_is_said_clearly() -> None:
     """The sentence names the address and the way out."""
     first = await opened(Address("127.0.0.1", 0))
-    port = int(first.url.rpartition(":")[2])
+    port = int(first.door.url.rpartition(":")[2])
     with pytest.raises(ConfigError, match=rf"127\.0\.0\.1:{port}: another process does already; stop it, or"):
         await opened(Address("127.0.0.1", port))
     await first.close()
@@ -118,7 +118,7 @@ async def test_identities_are_believed_on_the_socket_and_from_no_other_peer(tmp_
     near = await opened(at(tmp_path / "s.sock"), create_app(service))
     far = await opened(Address("127.0.0.1", 0), create_app(service))
     assert await status(*await asyncio.open_unix_connection(str(tmp_path / "s.sock"))) == 200
-    assert await status(*await asyncio.open_connection("127.0.0.1", int(far.url.rpartition(":")[2]))) == 401
+    assert await status(*await asyncio.open_connection("127.0.0.1", int(far.door.url.rpartition(":")[2]))) == 401
     await near.close()
     await far.close()
     await service.store.close()

@@ -1,0 +1,110 @@
+"""Changed policies come in force in all workers at once: all prepare them, and when all have, all are told to go on.
+
+Compiling takes a while, and longer where workers share processors; the step from old policies to new takes none.
+"""
+
+import logging
+from collections.abc import Callable, Iterable
+from typing import Protocol
+
+from sidecar.http.orders import Message
+from sidecar.http.watch import Looks, tell
+from sidecar.policy.current import Bundles, Proof
+
+LONGEST_S = 30.0
+"""How long all wait for one worker that does not say that it has prepared."""
+
+log = logging.getLogger(__name__)
+
+
+class Told(Protocol):
+    """A worker, as far as policies go."""
+
+    number: int
+
+    def tell(self, order: Message) -> None:
+        """Send it an order."""
+
+
+class Rollout:
+    """Reads policies in the supervisor, whose bundle every later worker is born with, and leads the workers to them."""
+
+    def __init__(self, bundles: Bundles, workers: Callable[[], Iterable[Told]], every_s: float | None) -> None:
+        self._bundles, self._workers, self._every_s = bundles, workers, every_s
+        self._looks = Looks(bundles)
+        self._next_look = 0.0
+        self._proof: Proof | None = None
+        self._missing: set[int] = set()
+        self._until = 0.0
+
+    def due(self, now: float) -> float | None:
+        """Seconds until ``turn`` has something to do; None when only an event can give it something."""
+        instants = [self._next_look] if self._every_s is not None else []
+        instants += [self._until] if self._proof is not None else []
+        return max(0.0, min(instants) - now) if instants else None
+
+    def turn(self, now: float, *, asked: bool) -> None:
+        """Read the policies when asked to, or when their files changed and settled; wait for nobody too long."""
+        if self._proof is not None and now >= self._until:
+            log.warning("workers %s have not prepared the new policies; the others go on", sorted(self._missing))
+            self._enforce()
+        settled = False
+        if self._every_s is not None and now >= self._next_look:
+            self._next_look = now + self._every_s
+            settled = self._looks.settled()
+        if asked or settled:
+            self._read(now)
+
+    def born(self, worker: Told) -> None:
+        """A worker has begun with the policies in force: it is led to those under way like the others."""
+        if self._proof is not None and self._proof.bundle is not None:
+            worker.tell({"prepare": self._proof.bundle.revision})
+            self._missing.add(worker.number)
+
+    def prepared(self, number: int, wanted: str, found: str | None) -> None:
+        """A worker has prepared what was wanted, or found other policies: then all read again."""
+        if self._proof is None or self._proof.bundle is None or self._proof.bundle.revision != wanted:
+            return
+        if found != wanted:
+            log.info("the policies changed while they were read; they are read again")
+            self._proof = None
+            self._bundles.doubt()
+            return
+        self.gone(number)
+
+    def gone(self, number: int) -> None:
+        """A worker has prepared, or ended: nobody need wait for it."""
+        self._missing.discard(number)
+        if self._proof is not None and not self._missing:
+            self._enforce()
+
+    def _read(self, now: float) -> None:
+        try:
+            proof = self._bundles.prove()
+        except Exception:
+            log.exception("the policies could not be read again; those in force stay")
+            return
+        current = self._bundles.current
+        if proof.bundle is None or (current is not None and current.revision == proof.bundle.revision):
+            self._proof = None
+            tell(self._bundles.settle(proof))
+            self._order({"keep": proof.trouble})
+            return
+        self._proof, self._until = proof, now + LONGEST_S
+        self._missing = self._order({"prepare": proof.bundle.revision})
+        if not self._missing:
+            self._enforce()
+
+    def _enforce(self) -> None:
+        assert self._proof is not None
+        proof, self._proof = self._proof, None
+        outcome = self._bundles.settle(proof)
+        self._order({"enforce": outcome.revision})
+        tell(outcome)
+
+    def _order(self, order: Message) -> set[int]:
+        """Tell every worker; their numbers."""
+        told = list(self._workers())
+        for worker in told:
+            worker.tell(order)
+        return {worker.number for worker in told}

@@ -1,0 +1,185 @@
+"""One supervisor over several workers: it starts them, starts another for one that crashed, and ends them together.
+
+Workers are forked: they are born with everything that was read and compiled, and share its memory. That is sound
+because the supervisor has neither threads nor an event loop when it forks.
+"""
+
+import logging
+import os
+import selectors
+import signal
+import socket
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from sidecar.http.forked import BROKEN, FAILED, Closeable, Signals, forked
+from sidecar.http.orders import Line, Message
+from sidecar.http.rollout import Rollout
+from sidecar.policy.current import Bundles
+
+FIRST_DELAY_S, LONGEST_DELAY_S = 0.1, 10.0
+"""How soon another worker is started after a first crash; twice as late after each further one, up to the longest."""
+PROVEN_S = 10.0
+"""A worker that lived as long did not fail from the start: after its crash the delays begin anew."""
+GRACE_S = 5.0
+"""How much longer than its drain a worker may take to end before it is killed."""
+
+Work = Callable[[int, socket.socket], int]
+"""What a worker does, given its number and its end of the line: it serves, and returns its exit code."""
+
+log = logging.getLogger(__name__)
+
+
+@dataclass
+class Worker:
+    """A place among the workers, and the process that has it now, if any."""
+
+    number: int
+    pid: int = 0
+    line: Line | None = None
+    ready: bool = False
+    since: float = 0.0
+    crashes: int = 0
+    due: float | None = 0.0
+
+    def tell(self, order: Message) -> None:
+        """Give an order; a worker that has stopped listening is killed, for it would stay with old policies."""
+        if self.line is not None and not self.line.tell(order):
+            log.error("worker %d takes no orders any more, so it is killed", self.number)
+            os.kill(self.pid, signal.SIGKILL)
+
+
+class Supervisor:
+    """Runs ``work`` in several processes until a signal says stop."""
+
+    def __init__(
+        self,
+        work: Work,
+        workers: int,
+        bundles: Bundles,
+        signals: Signals,
+        *,
+        every_s: float | None,
+        drain_s: float,
+        opened: Callable[[], None],
+        ending: Callable[[], None],
+    ) -> None:
+        """``opened`` is called once all workers are ready, ``ending`` when nobody more should be let in."""
+        self._work, self._drain_s, self._opened, self._ending = work, drain_s, opened, ending
+        self._workers = [Worker(number) for number in range(1, workers + 1)]
+        self._rollout = Rollout(bundles, self._alive, every_s)
+        self._signals = signals
+        self._selector = selectors.DefaultSelector()
+        self._all_ready = False
+        self._code: int | None = None
+        self._patience = 0.0
+
+    def run(self) -> int:
+        """Supervise until all have ended; the exit code."""
+        with self._selector:
+            self._selector.register(self._signals, selectors.EVENT_READ)
+            while self._code is None or self._alive():
+                self._start_due()
+                self._listen()
+                self._bury()
+                if self._code is not None and time.monotonic() >= self._patience:
+                    self._signal_all(signal.SIGKILL)
+        return self._code
+
+    def _alive(self) -> list[Worker]:
+        return [worker for worker in self._workers if worker.pid]
+
+    def _start_due(self) -> None:
+        for worker in self._workers:
+            if worker.due is not None and worker.due <= time.monotonic() and self._code is None:
+                self._start(worker)
+
+    def _start(self, worker: Worker) -> None:
+        worker.due, worker.ready, worker.since = None, False, time.monotonic()
+        useless: list[Closeable] = [self._signals, self._selector]
+        useless += [other.line for other in self._workers if other.line is not None]
+        try:
+            worker.pid, end = forked(lambda end: self._work(worker.number, end), useless)
+        except OSError as error:
+            log.warning("worker %d cannot be started: %s", worker.number, error)
+            self._ended(worker, FAILED)
+            return
+        worker.line = Line(end)
+        self._selector.register(worker.line, selectors.EVENT_READ, worker)
+        self._rollout.born(worker)
+
+    def _listen(self) -> None:
+        """Wait for what is next, be it a signal, a worker's message or a moment, and act on it."""
+        events = self._selector.select(self._due())
+        for key, _ in events:
+            if key.data is not None:
+                self._hear(key.data)
+        came = self._signals.taken()
+        if self._code is None and {signal.SIGTERM, signal.SIGINT} & {*came}:
+            self._stop(0)
+        if self._code is None:
+            self._rollout.turn(time.monotonic(), asked=signal.SIGHUP in came)
+
+    def _due(self) -> float | None:
+        """Seconds until something has to be done even if nothing happens."""
+        now = time.monotonic()
+        if self._code is not None:
+            return max(0.1, self._patience - now)
+        waits = [max(0.0, worker.due - now) for worker in self._workers if worker.due is not None]
+        rollout = self._rollout.due(now)
+        return min([*waits, *([] if rollout is None else [rollout])], default=None)
+
+    def _hear(self, worker: Worker) -> None:
+        assert worker.line is not None
+        for message in worker.line.hear():
+            match message:
+                case {"ready": _}:
+                    worker.ready = True
+                    self._open_when_all_are_ready()
+                case {"prepared": wanted, "found": found}:
+                    self._rollout.prepared(worker.number, wanted, found)
+        if not worker.line.open:
+            self._selector.unregister(worker.line)
+            worker.line.close()
+            worker.line = None
+
+    def _open_when_all_are_ready(self) -> None:
+        if not self._all_ready and all(worker.ready for worker in self._workers):
+            self._all_ready = True
+            self._opened()
+
+    def _bury(self) -> None:
+        """Notice which workers have ended."""
+        for worker in self._alive():
+            pid, status = os.waitpid(worker.pid, os.WNOHANG)
+            if pid:
+                if worker.line is not None:
+                    self._hear(worker)
+                worker.pid = 0
+                self._rollout.gone(worker.number)
+                if self._code is None:
+                    self._ended(worker, os.waitstatus_to_exitcode(status))
+
+    def _ended(self, worker: Worker, code: int) -> None:
+        """A worker ended that nobody told to: end with it when not all have been ready yet, else start another."""
+        how = f"was killed by signal {-code}" if code < 0 else f"ended with exit code {code}"
+        if not self._all_ready:
+            log.error("worker %d %s before it was ready", worker.number, how)
+            self._stop(code if code > 0 else BROKEN)
+            return
+        lived = time.monotonic() - worker.since
+        worker.crashes = 1 if lived >= PROVEN_S else worker.crashes + 1
+        delay = min(FIRST_DELAY_S * 2 ** (worker.crashes - 1), LONGEST_DELAY_S)
+        worker.due = time.monotonic() + delay
+        log.error("worker %d %s after %.1f s; another is started in %.1f s", worker.number, how, lived, delay)
+
+    def _stop(self, code: int) -> None:
+        self._code = code
+        self._patience = time.monotonic() + self._drain_s + GRACE_S
+        self._ending()
+        self._signal_all(signal.SIGTERM)
+
+    def _signal_all(self, number: signal.Signals) -> None:
+        for worker in self._alive():
+            os.kill(worker.pid, number)
