@@ -137,6 +137,8 @@ class RuntimeConfig:
 
     paths: Mapping[str, str] = field(default_factory=dict)
     assume_unscoped: bool = False
+    follow: str | None = None
+    poll_ms: int = 250
 
 
 @dataclass(frozen=True, slots=True)

@@ -64,7 +64,7 @@ NAMING_KINDS = {
     "policy/plain.py",  # the memberships and grants whose end changes an answer
     "records/projection.py",
     "records/ingest.py",  # the projection of this name
-    "records/runtime_files.py",
+    "records/runtime_read.py",
 }
 READING_TIME = {"http/service.py", "cli/asking.py"}
 

@@ -37,6 +37,7 @@ def flags(asked: argparse.Namespace) -> Flags:
         listen=last("listen"),
         admin_listen=last("admin_listen"),
         workers=last("workers"),
+        follow_runtime=last("follow_runtime"),
     )
 
 
@@ -153,6 +154,9 @@ def _serve(verbs: Any, shared: argparse.ArgumentParser) -> None:
     )
     verb.add_argument("--listen", metavar="ADDRESS", help="host:port or unix:/path (127.0.0.1:8480)")
     verb.add_argument("--admin-listen", metavar="ADDRESS", help="host:port or unix:/path (127.0.0.1:8481)")
+    verb.add_argument(
+        "--follow-runtime", metavar="DIR", help="keep the store equal to the files of a runtime as they change"
+    )
     verb.add_argument("--workers", type=int, metavar="N", help="how many processes serve (1)")
 
 

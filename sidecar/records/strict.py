@@ -12,6 +12,7 @@ __all__ = ["BadJson", "fault_in", "read_json"]
 
 _BOM = b"\xef\xbb\xbf"
 _NUL_ESCAPED = b"\\u0000"
+_INDENTED = orjson.OPT_STRICT_INTEGER | orjson.OPT_INDENT_2
 
 
 def read_json(data: bytes) -> Any:
@@ -23,7 +24,8 @@ def read_json(data: bytes) -> Any:
     try:
         value = orjson.loads(data)
         # Equal after a round trip: no name was given twice, no number changed. Greater integers than 2^53 raise.
-        if orjson.dumps(value, option=orjson.OPT_STRICT_INTEGER) == data and not _suspect(data, value):
+        form = _INDENTED if data[1:2] == b"\n" else orjson.OPT_STRICT_INTEGER
+        if orjson.dumps(value, option=form) == data and not _suspect(data, value):
             return value
     except (orjson.JSONDecodeError, TypeError):
         pass  # the exact reader decides, and says what is wrong
