@@ -19,6 +19,8 @@ _GREATEST_TEXT = "\U0010ffff" * 513
 """Above every key, which has 2,048 bytes at most."""
 FEW = 4
 """So many labels are walked at once, without asking first where their rows stand."""
+PROBED = 64
+"""So many lanes are tried, whether there is anything in them; of more it is found out first, a seek for each that is."""
 
 Statement = tuple[str, list[Any]]
 
@@ -130,7 +132,7 @@ def along_lanes(asked: Asked, values: Sequence[Any]) -> Statement:
     """
     bound, path = Bound(), asked.path
     tenant, rows = bound(asked.tenant_id, "bigint"), bound(asked.rows, "bigint")
-    lanes = _lanes(path, tenant, bound(asked.labels, "bigint[]"), values, bound)
+    lanes = _lanes(asked, tenant, values, bound)
     inside = f"i._tenant = {tenant} AND i._label = lane.label" + (f" AND {path.value} = lane.value" if values else "")
     inside += _beyond(asked, bound) + _residual(asked, bound)
     key, share = ("lane.value, lane.label", "value, label") if values else ("lane.label", "label")
@@ -157,7 +159,7 @@ def edges(path: Path, tenant_id: int, labels: Sequence[int], values: Sequence[An
     bound = Bound()
     asked = Asked(path, tenant_id, labels, request.where, None, request.last, 1)
     tenant = bound(tenant_id, "bigint")
-    lanes = _lanes(path, tenant, bound(labels, "bigint[]"), values, bound)
+    lanes = _lanes(asked, tenant, values, bound)
     inside = f"i._tenant = {tenant} AND i._label = lane.label AND {path.value} = lane.value{_residual(asked, bound)}"
     order = path.sorted("i", request.last)
     text = (
@@ -195,14 +197,17 @@ def _merged(asked: Asked, lanes: str, inside: str, rows: str) -> str:
     )
 
 
-def _lanes(path: Path, tenant: str, labels: str, values: Sequence[Any], bound: Bound) -> str:
-    """The lanes: the labels, or those labels that are found under the values, one seek each, however many records."""
+def _lanes(asked: Asked, tenant: str, values: Sequence[Any], bound: Bound) -> str:
+    """The lanes: the labels; or every label under every value; or, where those are many, what is found of them."""
+    path, labels = asked.path, bound(asked.labels, "bigint[]")
     if not values:
         return f"lane AS MATERIALIZED (SELECT label FROM unnest({labels}) AS l(label))"
+    listed = f"unnest({bound(list(dict.fromkeys(values)), f'{path.type}[]')}) AS v(value)"
+    if len(values) * len(asked.labels) <= PROBED:
+        return f"lane AS MATERIALIZED (SELECT v.value, l.label FROM {listed} CROSS JOIN unnest({labels}) AS l(label))"
     least = f"SELECT min(i._label) FROM {path.source} WHERE i._tenant = {tenant} AND {path.value} ="
-    listed = bound(list(dict.fromkeys(values)), f"{path.type}[]")
     return (
-        f"found (value, label) AS (SELECT v.value, ({least} v.value) FROM unnest({listed}) AS v(value) "
+        f"found (value, label) AS (SELECT v.value, ({least} v.value) FROM {listed} "
         f"UNION ALL SELECT value, ({least} found.value AND i._label > found.label) FROM found "
         f"WHERE label IS NOT NULL), "
         f"lane AS MATERIALIZED (SELECT value, label FROM found WHERE label = ANY({labels}))"
