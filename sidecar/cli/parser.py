@@ -53,6 +53,7 @@ def parser() -> argparse.ArgumentParser:
     verbs = top.add_subparsers(title="verbs", metavar="VERB", required=True)
     _serve(verbs, shared)
     _load(verbs, shared)
+    _migrate(verbs, shared)
     _check(verbs, shared)
     _test(verbs, shared)
     _query(verbs, shared)
@@ -178,6 +179,12 @@ def _load(verbs: Any, shared: argparse.ArgumentParser) -> None:
     )
     verb.add_argument("--from-runtime", metavar="DIR", help="read the runtime's own files")
     verb.add_argument("--keep-going", action="store_true", help="store what is valid although something is not")
+    _json(verb)
+
+
+def _migrate(verbs: Any, shared: argparse.ArgumentParser) -> None:
+    text = "Bring the store to the form of this program and its schemas; harmless when it is there already."
+    verb = _verb(verbs, shared, "migrate", "migrate", text, "sidecar migrate --store postgresql://sidecar@db/records")
     _json(verb)
 
 

@@ -231,6 +231,18 @@ class Outcome:
     stale: int = 0
 
 
+@dataclass(frozen=True, slots=True)
+class Migrated:
+    """What opening a store changed in it: the kinds it got tables for, and those whose records were stored anew."""
+
+    created: tuple[str, ...] = ()
+    promoted: tuple[str, ...] = ()
+
+
+NOT_MIGRATED = "is not in the form of this program and its schemas; run sidecar migrate, or set store.auto_migrate"
+"""What is wrong with a store that may not be migrated."""
+
+
 class Snapshot(Protocol):
     """One consistent view of one tenant. Nothing of another tenant can be reached through it."""
 
@@ -295,6 +307,8 @@ class Mirror(Protocol):
 
 class Store(Protocol):
     """Where records are kept."""
+
+    migrated: Migrated
 
     def snapshot(self, tenant: Tenant) -> AbstractAsyncContextManager[Snapshot]:
         """The only door to rows."""

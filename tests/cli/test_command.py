@@ -12,7 +12,7 @@ from cli_samples import Screen, Sidecar, caller, letter, ndjson
 from sidecar.cli.terminal import RED, Terminal, harmless
 from sidecar.errors import Finding
 
-VERBS = ("serve", "load", "check", "test", "query", "explain")
+VERBS = ("serve", "load", "migrate", "check", "test", "query", "explain")
 
 
 def test_help_names_every_verb_with_examples(sidecar: Sidecar) -> None:

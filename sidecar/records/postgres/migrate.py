@@ -18,7 +18,7 @@ from sidecar.records.postgres import tables as ddl
 from sidecar.records.postgres.pages import Connection
 from sidecar.records.postgres.pool import CONNECT_TIMEOUT_S, PLAN, SCHEMA, answering, reached
 from sidecar.records.postgres.write import Interned, Writer
-from sidecar.records.store import Prepared
+from sidecar.records.store import NOT_MIGRATED, Migrated, Prepared
 
 log = logging.getLogger(__name__)
 
@@ -46,24 +46,24 @@ class State:
         return self.version == ddl.STORE_VERSION and same and not set(self.unfinished) & set(tables)
 
 
-async def prepare(url: str, tables: Mapping[str, Table], accept: Accept, *, allowed: bool) -> State:
+async def prepare(url: str, tables: Mapping[str, Table], accept: Accept, *, allowed: bool) -> tuple[State, Migrated]:
     """Make the database ready for these kinds. Raises StoreError, StoreVersionError.
 
-    Unless it is ``allowed``, a database that is not ready is refused.
+    Unless it is ``allowed``, a database that is not ready is refused as it is.
     """
     async with _connected(url) as connection:
         with answering():
             state = await _checked(connection)
             if state.fits(tables):
-                return state
+                return state, Migrated()
             if not allowed:
-                raise StoreError("the store is not ready for this program; run sidecar migrate, or set auto_migrate")
+                raise StoreError(f"the store {NOT_MIGRATED}")
             await _locked(connection)
-            await _change(connection, tables)
-            for name in (await read_state(connection)).unfinished:
-                if name in tables:
-                    await _promote(connection, tables, accept, name)
-            return await read_state(connection)
+            created = await _change(connection, tables)
+            promoted = sorted(set((await read_state(connection)).unfinished) & set(tables))
+            for name in promoted:
+                await _promote(connection, tables, accept, name)
+            return await read_state(connection), Migrated(tuple(created), tuple(promoted))
 
 
 @asynccontextmanager
@@ -109,10 +109,12 @@ async def _locked(connection: Connection) -> None:
         await connection.execute("SELECT pg_advisory_lock($1)", LOCK)
 
 
-async def _change(connection: Connection, tables: Mapping[str, Table]) -> None:
-    """Create what is missing and set aside the records of changed kinds, all of it or nothing."""
+async def _change(connection: Connection, tables: Mapping[str, Table]) -> list[str]:
+    """Create what is missing and set aside the records of changed kinds, all of it or nothing; what was created."""
     async with connection.transaction():
         state = await _checked(connection)
+        if state.fits(tables):
+            return []
         if state.version is None:
             await connection.execute("CREATE SCHEMA IF NOT EXISTS sidecar")
             for statement in ddl.BASE:
@@ -125,6 +127,7 @@ async def _change(connection: Connection, tables: Mapping[str, Table]) -> None:
             elif state.digests[name] != table.kind.digest:
                 await _set_aside(connection, table)
         await connection.execute("UPDATE store SET generation = generation + 1")
+    return [name for name in tables if name not in state.digests]
 
 
 async def _create(connection: Connection, table: Table, *, promoted: bool) -> None:

@@ -20,7 +20,7 @@ _GREATEST_TEXT = "\U0010ffff" * 513
 FEW = 4
 """So many labels are walked at once, without asking first where their rows stand."""
 PROBED = 64
-"""So many lanes are tried, whether there is anything in them; of more it is found out first, a seek for each that is."""
+"""So many lanes are tried, whether anything is in them or not; of more it is found out first which there are."""
 
 Statement = tuple[str, list[Any]]
 

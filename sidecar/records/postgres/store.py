@@ -17,7 +17,7 @@ from sidecar.records.postgres.mirror import PostgresMirror
 from sidecar.records.postgres.pages import Connection, Pages, Place, Strategy
 from sidecar.records.postgres.pool import Pool, answering, connection, opened
 from sidecar.records.postgres.write import Interned, Writer, announced
-from sidecar.records.store import LoadMark, Outcome, Page, Prepared, Request, Tenant, Visibility
+from sidecar.records.store import LoadMark, Migrated, Outcome, Page, Prepared, Request, Tenant, Visibility
 
 T = TypeVar("T")
 
@@ -122,6 +122,7 @@ class PostgresStore:
         self._strategy: Strategy = strategy
         self._wait_s = wait_s
         self._interned = Interned()
+        self.migrated = Migrated()
 
     @classmethod
     async def open(
@@ -137,10 +138,12 @@ class PostgresStore:
     ) -> "PostgresStore":
         """Connect, and bring the database to the form of these kinds. Raises StoreError, StoreVersionError."""
         tables = {name: Table(kind) for name, kind in kinds.items()}
-        state = await migrate.prepare(url, tables, accept, allowed=auto_migrate)
+        state, migrated = await migrate.prepare(url, tables, accept, allowed=auto_migrate)
         reads = await opened(url, most=read_connections, timeout_ms=statement_timeout_ms)
         writes = await opened(url, most=WRITE_CONNECTIONS, timeout_ms=WRITE_TIMEOUT_MS)
-        return cls(reads, writes, tables, state.generation, strategy, statement_timeout_ms / 1000)
+        store = cls(reads, writes, tables, state.generation, strategy, statement_timeout_ms / 1000)
+        store.migrated = migrated
+        return store
 
     async def _require_same_kinds(self, connection: Connection, generation: int) -> None:
         """Refuse to work on records that another process promoted to other schemas than this one judges by.

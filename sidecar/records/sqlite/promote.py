@@ -9,33 +9,46 @@ from sidecar.errors import Reject, StoreError, StoreVersionError
 from sidecar.records.layout import Table, quoted
 from sidecar.records.sqlite.tables import APPLICATION_ID, BASE, STORE_VERSION, statements
 from sidecar.records.sqlite.write import Interned, Writer
-from sidecar.records.store import Prepared
+from sidecar.records.store import NOT_MIGRATED, Migrated, Prepared
 
 BATCH = 1_000
 Accept = Callable[[str, object], Prepared | list[Reject]]
 """Validates one record of a kind and prepares it, or says why not."""
 
 
-def prepare(connection: sqlite3.Connection, tables: Mapping[str, Table], accept: Accept) -> None:
-    """Make the file ready for these kinds; an interrupted promotion goes on. Raises StoreError, StoreVersionError."""
+def prepare(
+    connection: sqlite3.Connection, tables: Mapping[str, Table], accept: Accept, *, allowed: bool = True
+) -> Migrated:
+    """Make the file ready for these kinds; an interrupted promotion goes on. Raises StoreError, StoreVersionError.
+
+    Unless it is ``allowed``, a file that is not ready is refused as it is.
+    """
     connection.execute("BEGIN IMMEDIATE")
     try:
-        _stamp(connection)
-        known = dict(connection.execute("SELECT name, digest FROM kind").fetchall())
-        for name, table in tables.items():
-            if name not in known:
-                _create(connection, table)
-            elif known[name] != table.kind.digest:
-                _set_aside(connection, table)
+        stamped = _is_stamped(connection)
+        known = dict(connection.execute("SELECT name, digest FROM kind").fetchall()) if stamped else {}
+        created = [name for name in tables if name not in known]
+        changed = [name for name in tables if name in known and known[name] != tables[name].kind.digest]
+        unfinished = [name for name in _set_aside_kinds(connection) if name in tables]
+        if (created or changed or unfinished) and not allowed:
+            raise StoreError(f"the store {NOT_MIGRATED}")
+        if not stamped:
+            _stamp(connection)
+        for name in created:
+            _create(connection, tables[name])
+        for name in changed:
+            _set_aside(connection, tables[name])
         connection.commit()
     finally:
         connection.rollback()
-    for name in _set_aside_kinds(connection):
-        if name in tables:
-            _promote(connection, tables, accept, name)
+    promoted = sorted({*changed, *unfinished})
+    for name in promoted:
+        _promote(connection, tables, accept, name)
+    return Migrated(tuple(created), tuple(promoted))
 
 
-def _stamp(connection: sqlite3.Connection) -> None:
+def _is_stamped(connection: sqlite3.Connection) -> bool:
+    """Whether the file is a store; False when it is empty. Raises StoreError, StoreVersionError."""
     version: int = connection.execute("PRAGMA user_version").fetchone()[0]
     application: int = connection.execute("PRAGMA application_id").fetchone()[0]
     if version > STORE_VERSION and application == APPLICATION_ID:
@@ -44,9 +57,13 @@ def _stamp(connection: sqlite3.Connection) -> None:
             f"or restore a backup of version {STORE_VERSION}"
         )
     if version == STORE_VERSION and application == APPLICATION_ID:
-        return
+        return True
     if connection.execute("SELECT count(*) FROM sqlite_schema").fetchone()[0]:
         raise StoreError("the file is an SQLite database of something else; name another file")
+    return False
+
+
+def _stamp(connection: sqlite3.Connection) -> None:
     for statement in BASE.split(";"):
         connection.execute(statement)
     connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")

@@ -116,6 +116,7 @@ class SqliteStore:
         strategy: Strategy = "auto",
         read_connections: int = 16,
         statement_timeout_ms: int = 2_000,
+        auto_migrate: bool = True,
     ) -> None:
         """Open or create the file. Raises StoreError, StoreVersionError."""
         if sqlite3.sqlite_version_info < OLDEST_SQLITE:
@@ -132,7 +133,7 @@ class SqliteStore:
         self._writing = asyncio.Lock()
         self._writer = self._connect()
         try:
-            promote.prepare(self._writer, self.tables, accept)
+            self.migrated = promote.prepare(self._writer, self.tables, accept, allowed=auto_migrate)
             self._tables_version = _tables_version(self._writer)
         except sqlite3.Error as error:
             raise StoreError(f"{path} cannot be used as a store: {error}") from error

@@ -1,0 +1,23 @@
+"""``sidecar migrate``: once it changes the store, again it finds nothing to do, and without it nothing is changed."""
+
+from pathlib import Path
+
+from cli_samples import Sidecar, letter, ndjson
+
+
+def test_migrating_again_finds_nothing_to_do(sidecar: Sidecar) -> None:
+    """The first run tells what it created; a second changes nothing and says so."""
+    first = sidecar("migrate", "--store", "sqlite:///new.db")
+    assert (first.code, "event: created" in first.out) == (0, True)
+    assert sidecar("migrate", "--store", "sqlite:///new.db").out == "nothing was left to do\n"
+
+
+def test_without_leave_a_store_is_not_migrated(sidecar: Sidecar, tmp_path: Path) -> None:
+    """With ``store.auto_migrate`` off an empty store is refused with what to do, and after a migration it is used."""
+    (tmp_path / "sidecar.yaml").write_text("store: {url: 'sqlite:///kept.db', auto_migrate: false}\n")
+    file = ndjson(tmp_path / "f", letter(1))
+    refused = sidecar("load", file)
+    assert refused.code == 2
+    assert "sidecar migrate" in refused.err
+    assert sidecar("migrate").code == 0
+    assert sidecar("load", file).code == 0
