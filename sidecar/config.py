@@ -68,6 +68,8 @@ class StoreConfig:
     read_connections: int = 16
     statement_timeout_ms: int = 2_000
     auto_migrate: bool = True
+    read_url: str | None = None
+    read_staleness_ms: int = 1_000
 
 
 @dataclass(frozen=True, slots=True)

@@ -37,6 +37,8 @@ async def open_store(config: Config, kinds: Kinds, intake: Intake, *, create: bo
             f"store {url!r} is not known; write {_SQLITE}path.db (absolute: {_SQLITE}/path.db) "
             f"or {_POSTGRES[0]}user@host/database"
         )
+    if config.store.read_url is not None:
+        raise ConfigError("store.read_url names a replica of a PostgreSQL store; this store is an SQLite file")
     return SqliteStore(
         _file(url, Path(name), create=create),
         kinds,
@@ -56,6 +58,8 @@ async def _postgres(config: Config, kinds: Kinds, intake: Intake, *, create: boo
         read_connections=store.read_connections,
         statement_timeout_ms=store.statement_timeout_ms,
         auto_migrate=store.auto_migrate and create,
+        read_url=store.read_url,
+        read_staleness_ms=store.read_staleness_ms,
     )
 
 

@@ -1,8 +1,9 @@
 """The store on PostgreSQL, behind the protocol of every store."""
 
 import asyncio
+import logging
 from collections.abc import AsyncIterator, Coroutine, Iterable, Mapping, Sequence
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
@@ -16,8 +17,11 @@ from sidecar.records.postgres import tables as ddl
 from sidecar.records.postgres.mirror import PostgresMirror
 from sidecar.records.postgres.pages import Connection, Pages, Place, Strategy
 from sidecar.records.postgres.pool import Pool, answering, connection, opened
+from sidecar.records.postgres.replica import Replica
 from sidecar.records.postgres.write import Interned, Writer, announced
 from sidecar.records.store import LoadMark, Migrated, Outcome, Page, Prepared, Request, Tenant, Visibility
+
+log = logging.getLogger(__name__)
 
 T = TypeVar("T")
 
@@ -28,8 +32,8 @@ WRITE_TIMEOUT_MS = 60_000
 _READ = "BEGIN ISOLATION LEVEL REPEATABLE READ, READ ONLY"
 _WRITE = "BEGIN ISOLATION LEVEL READ COMMITTED, READ WRITE"
 _OPEN = """
-SELECT s.generation, t.tenant_id, t.authority_version, t.managed, t.newest
-FROM (SELECT generation, set_config('sidecar.tenants', $1, true) AS told FROM store OFFSET 0) AS s
+SELECT s.generation, s.beat, t.tenant_id, t.authority_version, t.managed, t.newest
+FROM (SELECT generation, beat, set_config('sidecar.tenants', $1, true) AS told FROM store OFFSET 0) AS s
 LEFT JOIN LATERAL (
   SELECT tenant_id, authority_version, managed,
     (SELECT max(label_id) FROM label AS l WHERE l.tenant_id = tenant.tenant_id) AS newest
@@ -43,6 +47,7 @@ class _Opened:
     """What the first look of a transaction finds. The tenant is 0, which is nobody's, when it has no records."""
 
     generation: int
+    beat: int
     tenant_id: int
     authority_version: int
     managed: bool
@@ -54,8 +59,8 @@ async def _look(connection: Connection, tenant: Tenant) -> _Opened:
     found = await connection.fetchrow(_OPEN, announced([tenant]), *triple)
     if found is None:
         raise StoreError("the store holds no version; it was not made by this program")
-    generation, tenant_id, version, managed, newest = found
-    return _Opened(generation, tenant_id or 0, version or 0, bool(managed), newest or 0)
+    generation, beat, tenant_id, version, managed, newest = found
+    return _Opened(generation, beat, tenant_id or 0, version or 0, bool(managed), newest or 0)
 
 
 class PostgresSnapshot:
@@ -122,6 +127,7 @@ class PostgresStore:
         self._strategy: Strategy = strategy
         self._wait_s = wait_s
         self._interned = Interned()
+        self._replica: Replica | None = None
         self.migrated = Migrated()
 
     @classmethod
@@ -135,14 +141,23 @@ class PostgresStore:
         read_connections: int = 16,
         statement_timeout_ms: int = 2_000,
         auto_migrate: bool = True,
+        read_url: str | None = None,
+        read_staleness_ms: int = 1_000,
     ) -> "PostgresStore":
-        """Connect, and bring the database to the form of these kinds. Raises StoreError, StoreVersionError."""
+        """Connect, and bring the database to the form of these kinds. Raises StoreError, StoreVersionError.
+
+        Snapshots come from ``read_url``, a replica, as long as it is at most ``read_staleness_ms`` behind.
+        """
         tables = {name: Table(kind) for name, kind in kinds.items()}
         state, migrated = await migrate.prepare(url, tables, accept, allowed=auto_migrate)
         reads = await opened(url, most=read_connections, timeout_ms=statement_timeout_ms)
         writes = await opened(url, most=WRITE_CONNECTIONS, timeout_ms=WRITE_TIMEOUT_MS)
         store = cls(reads, writes, tables, state.generation, strategy, statement_timeout_ms / 1000)
         store.migrated = migrated
+        if read_url is not None:
+            replica = await opened(read_url, most=read_connections, timeout_ms=statement_timeout_ms)
+            store._replica = Replica(replica, read_staleness_ms / 1000)
+            store._replica.start(writes)
         return store
 
     async def _require_same_kinds(self, connection: Connection, generation: int) -> None:
@@ -160,12 +175,37 @@ class PostgresStore:
 
     @asynccontextmanager
     async def snapshot(self, tenant: Tenant) -> AsyncIterator[PostgresSnapshot]:
-        """One consistent view of one tenant. Raises StoreError."""
-        async with connection(self._reads, _READ, self._wait_s) as taken:
-            with answering():
-                look = await _look(taken, tenant)
-                await self._require_same_kinds(taken, look.generation)
-                yield PostgresSnapshot(Place(taken, look.tenant_id, self._strategy), tenant, look, self.tables)
+        """One consistent view of one tenant, from the replica where that is fresh enough. Raises StoreError."""
+        async with AsyncExitStack() as held:
+            yield await self._of_replica(held, tenant) or (await self._begun(held, self._reads, tenant))[0]
+
+    async def _of_replica(self, held: AsyncExitStack, tenant: Tenant) -> PostgresSnapshot | None:
+        """A snapshot of the replica; None when there is none, or none that is fresh enough."""
+        replica = self._replica
+        needed = None if replica is None else replica.needed()
+        if replica is None or needed is None:
+            return None
+        async with AsyncExitStack() as tried:
+            try:
+                snap, look = await self._begun(tried, replica.reads, tenant)
+            except StoreError as error:
+                log.debug("the replica was not read: %s", error)
+            else:
+                if look.beat >= needed:
+                    replica.told(behind=False)
+                    held.push_async_exit(tried.pop_all())
+                    return snap
+        replica.told(behind=True)
+        return None
+
+    async def _begun(self, held: AsyncExitStack, pool: Pool, tenant: Tenant) -> tuple[PostgresSnapshot, _Opened]:
+        """A snapshot that lasts until ``held`` ends, and what its first look found."""
+        taken = await held.enter_async_context(connection(pool, _READ, self._wait_s))
+        held.enter_context(answering())
+        look = await _look(taken, tenant)
+        await self._require_same_kinds(taken, look.generation)
+        place = Place(taken, look.tenant_id, self._strategy)
+        return PostgresSnapshot(place, tenant, look, self.tables), look
 
     @asynccontextmanager
     async def change(self, tenant: Tenant) -> AsyncIterator[PostgresChange]:
@@ -241,6 +281,8 @@ class PostgresStore:
 
     async def close(self) -> None:
         """Release every connection."""
+        if self._replica is not None:
+            await self._replica.stop()
         for pool in (self._reads, self._writes):
             try:
                 async with asyncio.timeout(self._wait_s):

@@ -33,10 +33,11 @@ BASE = (
     """CREATE TABLE load (
   load_id text COLLATE "C" PRIMARY KEY, lines bigint NOT NULL, finished boolean NOT NULL DEFAULT false
 )""",
-    "CREATE TABLE store (version integer NOT NULL, generation bigint NOT NULL)",
-    f"INSERT INTO store VALUES ({STORE_VERSION}, 0)",
+    "CREATE TABLE store (version integer NOT NULL, generation bigint NOT NULL, beat bigint NOT NULL)",
+    f"INSERT INTO store VALUES ({STORE_VERSION}, 0, 0)",
 )
-"""What every store holds. ``generation`` counts the changes of the kinds' tables."""
+"""What every store holds. ``generation`` counts the changes of the kinds' tables, ``beat`` is
+counted up while replicas are read."""
 
 SQL_TYPES = {"text": "text", "integer": "bigint", "boolean": "boolean"}
 _KEPT_WHOLE = 256

@@ -1,0 +1,79 @@
+"""Reading from a replica without guessing how far it is behind.
+
+Each process counts beats in the primary, and remembers when it sent each. A snapshot that shows a beat holds everything
+that was committed before the beat was sent. So what a snapshot lacks is no older than the beat it shows, by this
+process's own clock alone: clocks of other machines, and what a replica believes of its lag, play no part.
+"""
+
+import asyncio
+import logging
+import time
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+import asyncpg
+
+from sidecar.records.postgres.pool import UNREACHABLE, Pool
+
+log = logging.getLogger(__name__)
+
+BEATS = 4
+"""How many beats are sent in the time that a snapshot may be behind."""
+_BEAT = "UPDATE store SET beat = beat + 1 RETURNING beat"
+
+
+@dataclass
+class Replica:
+    """Connections to a replica, and the beats that tell which of its snapshots are fresh enough.
+
+    ``staleness_s`` is how far behind an answer may be at most.
+    """
+
+    reads: Pool
+    staleness_s: float
+    clock: Callable[[], float] = time.monotonic
+    _beats: deque[tuple[float, int]] = field(default_factory=deque)
+    _beating: asyncio.Task[None] | None = None
+    _behind: bool = False
+
+    def start(self, writes: Pool) -> None:
+        """Begin to count beats in the primary."""
+        self._beating = asyncio.create_task(self._beat_on(writes))
+
+    async def stop(self) -> None:
+        """Count no more, and release the connections."""
+        if self._beating is not None:
+            self._beating.cancel()
+            await asyncio.wait([self._beating])
+        self.reads.terminate()
+
+    def needed(self) -> int | None:
+        """The beat that a snapshot must show to be fresh enough now; None when nothing tells."""
+        oldest = self.clock() - self.staleness_s
+        while self._beats and self._beats[0][0] < oldest:
+            self._beats.popleft()
+        return self._beats[0][1] if self._beats else None
+
+    def told(self, *, behind: bool) -> None:
+        """Log when the replica falls behind, and when it has caught up."""
+        if behind != self._behind:
+            self._behind = behind
+            if behind:
+                log.warning("the replica is behind or does not answer: the primary answers until it has caught up")
+            else:
+                log.info("the replica has caught up: it answers again")
+
+    async def beat(self, writes: Pool) -> None:
+        """Send one beat."""
+        sent = self.clock()
+        number: int = await writes.fetchval(_BEAT)
+        self._beats.append((sent, number))
+
+    async def _beat_on(self, writes: Pool) -> None:
+        while True:
+            try:
+                await self.beat(writes)
+            except (asyncpg.PostgresError, *UNREACHABLE, TimeoutError) as error:
+                log.debug("no beat was sent: %s", error)
+            await asyncio.sleep(self.staleness_s / BEATS)
