@@ -106,6 +106,8 @@ def _promote(connection: sqlite3.Connection, tables: Mapping[str, Table], accept
     while True:
         connection.execute("BEGIN IMMEDIATE")
         try:
+            if name not in _set_aside_kinds(connection):
+                return  # another process, promoting too, has stored the last of it
             batch = connection.execute(f"SELECT _row, _doc FROM {aside} ORDER BY _row LIMIT ?", (BATCH,)).fetchall()
             if not batch:
                 connection.execute(f"DROP TABLE {aside}")

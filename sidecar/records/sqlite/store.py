@@ -31,6 +31,10 @@ reruns it."""
 TICK = 20_000
 """Steps between two looks at the budget or the clock."""
 OLDEST_SQLITE = (3, 38, 0)
+WAIT_S, POLL_S = 10.0, 0.01
+"""How long a process waits for others that write or open the file, and between two tries where SQLite does not wait."""
+PRIMARY_CODE = 0xFF
+"""The part of an error's code that says which kind of error it is."""
 
 
 class SqliteSnapshot:
@@ -133,6 +137,7 @@ class SqliteStore:
         self._writing = asyncio.Lock()
         self._writer = self._connect()
         try:
+            _write_ahead(self._writer)
             self.migrated = promote.prepare(self._writer, self.tables, accept, allowed=auto_migrate)
             self._tables_version = _tables_version(self._writer)
         except sqlite3.Error as error:
@@ -155,9 +160,8 @@ class SqliteStore:
     def _connect(self) -> sqlite3.Connection:
         try:
             connection = sqlite3.connect(
-                self._path, isolation_level=None, check_same_thread=False, cached_statements=512, timeout=10
+                self._path, isolation_level=None, check_same_thread=False, cached_statements=512, timeout=WAIT_S
             )
-            connection.execute("PRAGMA journal_mode = WAL")
             connection.execute("PRAGMA synchronous = FULL")
             connection.execute("PRAGMA cache_size = -65536")
             connection.execute("PRAGMA mmap_size = 268435456")
@@ -315,6 +319,20 @@ class SqliteStore:
         for connection in (*self._idle, self._writer):
             connection.close()
         self._idle.clear()
+
+
+def _write_ahead(connection: sqlite3.Connection) -> None:
+    """Turn on the write-ahead log, for good. When others do so at the same time SQLite fails instead of waiting."""
+    deadline = time.monotonic() + WAIT_S
+    while True:
+        try:
+            connection.execute("PRAGMA journal_mode = WAL")
+        except sqlite3.OperationalError as error:
+            if error.sqlite_errorcode & PRIMARY_CODE != sqlite3.SQLITE_BUSY or time.monotonic() > deadline:
+                raise
+            time.sleep(POLL_S)
+        else:
+            return
 
 
 @contextmanager
