@@ -1,7 +1,9 @@
 """Walking the lanes of many labels: merged group by group, each as lazily as it can be."""
 
 import sqlite3
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import orjson
 import pytest
@@ -9,7 +11,7 @@ from test_sqlite_store import NOTE, A, Units, note, refuse
 
 from sidecar.records.kind import Kinds
 from sidecar.records.layout import Table
-from sidecar.records.sqlite import SqliteStore, sql
+from sidecar.records.sqlite import SqliteStore, sql, walk
 from sidecar.records.store import Is, Lanes, Prepared, Read, Row
 
 MANY = 200
@@ -38,7 +40,7 @@ async def test_many_lanes_are_one_order(
 ) -> None:
     """Whatever many lanes are merged at once, pages from either end are those of the sorted visible records."""
     monkeypatch.setattr("sidecar.records.sqlite.walk.GROUP", group)
-    store = SqliteStore(tmp_path / "s.db", Kinds({"note": NOTE}), refuse)
+    store = SqliteStore(tmp_path / "s.db", Kinds({"note": NOTE}), refuse, strategy="lanes")
     await store.put(notes())
     units = range(20, MANY)
     naive = sorted(
@@ -58,6 +60,29 @@ async def test_many_lanes_are_one_order(
                 break
             request = Read("note", 70, where, page.rows[0 if last else -1].position, last)
     assert walked == naive
+    await store.close()
+
+
+@pytest.mark.parametrize(("units", "opened"), [(range(4, MANY), 0), (range(195, MANY), 1)])
+async def test_lanes_are_opened_only_behind_hidden_records(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, units: range, opened: int
+) -> None:
+    """Who sees most of a tenant reads along its own index; the labels' lanes are for who would step over too much."""
+    lanes: list[object] = []
+    really = walk._Walk.along
+
+    def counted(self: walk._Walk, *rest: Any) -> Iterator[walk.Raw]:
+        lanes.append(rest)
+        return really(self, *rest)
+
+    monkeypatch.setattr(walk._Walk, "along", counted)
+    store = SqliteStore(tmp_path / "s.db", Kinds({"note": NOTE}), refuse)
+    await store.put(notes())
+    eyes = await eyes_of(store, units)
+    async with store.snapshot(A) as snap:
+        (page,) = await snap.read([Read("note", 10)], eyes)
+    assert len(page.rows) == 10
+    assert len(lanes) == opened
     await store.close()
 
 

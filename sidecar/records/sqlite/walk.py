@@ -23,10 +23,15 @@ Headed = tuple[Lane, Sequence[Any]]
 """A lane with the place of its first record, or with as much of it as tells lanes apart."""
 
 MANY_LANES = 5_000
-"""Above it, the tenant's own index is tried first: finding each lane's head would cost more than a page."""
+"""Above it, the tenant's own index is tried first even where a condition has to hold as well."""
 GROUP = 64
 """Lanes that one statement merges. More are merged group by group, each opened only when its first record is due."""
 FEW = 4
+"""Lanes that a statement is written for, at least. Beyond them the tenant's own index is tried first.
+
+It gives a page at once to whoever sees most of the tenant, and to step over as many hidden records as there are labels
+costs less than to find the labels' heads.
+"""
 NO_LANE: Lane = (None, -1)
 _DOCUMENT = 1
 _place = itemgetter(slice(_DOCUMENT + 1, None))
@@ -82,9 +87,10 @@ class _Walk:
     def under(self, labels: frozenset[int], after: Position | None) -> Iterator[Raw]:
         """The records of the labels: each label is a lane, unless there are so many that the tenant's index may do."""
         strategy = self.at.strategy
-        if strategy == "lanes" or (strategy == "auto" and len(labels) <= MANY_LANES):
+        most = MANY_LANES if self.condition.text else FEW  # what a condition leaves out would not be counted as hidden
+        if strategy == "lanes" or (strategy == "auto" and len(labels) <= most):
             return self.along(_as_lanes(labels), after)
-        return self._tenant_first(labels, after, None if strategy == "tenant" else 2 * len(labels))
+        return self._tenant_first(labels, after, None if strategy == "tenant" else len(labels))
 
     def along(self, lanes: Sequence[Lane], after: Position | None) -> Iterator[Raw]:
         """The records of all lanes."""
@@ -141,7 +147,7 @@ class _Walk:
         return [(lanes[key], tuple(place)) for key, *place in found if place[0] is not None]
 
     def _tenant_first(self, labels: frozenset[int], after: Position | None, patience: int | None) -> Iterator[Raw]:
-        """Along the tenant's index, and along the lanes once too many hidden records came in a row."""
+        """Along the tenant's index, and along the lanes once too many hidden records came."""
         after, ended = yield from self._along_tenant(labels, after, patience)
         if not ended:
             yield from self.along(_as_lanes(labels), after)
@@ -149,27 +155,25 @@ class _Walk:
     def _along_tenant(
         self, labels: frozenset[int], after: Position | None, patience: int | None
     ) -> Generator[Raw, None, tuple[Position | None, bool]]:
-        """Walk the tenant's index past hidden records; ends behind a place when too many of them came in a row.
+        """Walk the tenant's index past hidden records; ends behind a place when too many of them came.
 
         Returns that place, and whether there is nothing behind it.
         """
-        path, connection = self.path, self.at.connection
+        path = self.path
         condition = self.condition + path.beyond(after, self.last)
-        cursor = connection.execute(
-            f"SELECT i._label, i._row, {path.place} FROM {path.of_tenant} WHERE i._tenant = ?{condition.text} "
+        cursor = self.at.connection.execute(
+            f"SELECT i._label, i._doc, {path.place} FROM {path.of_tenant} WHERE i._tenant = ?{condition.text} "
             f"ORDER BY {path.sorted(self.last)}",
             (self.at.tenant_id, *condition.values),
         )
-        document = f"SELECT _doc FROM {path.table.name} WHERE _row = ?"
         hidden = 0
-        for label, row, *place in cursor:
-            if label in labels:
-                hidden = 0
-                yield (label, connection.execute(document, (row,)).fetchone()[0], *place)
+        for raw in cursor:
+            if raw[0] in labels:
+                yield raw
                 continue
             hidden += 1
             if patience is not None and hidden > patience:
-                return path.table.position(place), False
+                return path.table.position(raw[_DOCUMENT + 1 :]), False
         return None, True
 
 
