@@ -12,10 +12,9 @@ from sidecar.records.sqlite.promote import _promote
 
 
 async def test_a_file_that_another_process_is_opening_is_waited_for(tmp_path: Path) -> None:
-    """While another process looks at a file that is new, turning on the log waits instead of failing."""
+    """While another process begins to write to a file that is new, turning on the log waits instead of failing."""
     other = sqlite3.connect(tmp_path / "s.db", isolation_level=None, check_same_thread=False)
-    other.execute("BEGIN")
-    other.execute("SELECT count(*) FROM sqlite_schema").fetchone()
+    other.execute("BEGIN IMMEDIATE")
     leaving = Timer(0.3, other.rollback)
     leaving.start()
     store = SqliteStore(tmp_path / "s.db", Kinds({"note": OLD}), accept)
