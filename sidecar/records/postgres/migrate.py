@@ -15,9 +15,10 @@ import orjson
 from sidecar.errors import Reject, StoreError, StoreVersionError
 from sidecar.records.layout import Table, quoted
 from sidecar.records.postgres import tables as ddl
+from sidecar.records.postgres.labels import Interned
 from sidecar.records.postgres.pages import Connection
 from sidecar.records.postgres.pool import CONNECT_TIMEOUT_S, PLAN, SCHEMA, answering, reached
-from sidecar.records.postgres.write import Interned, Writer
+from sidecar.records.postgres.write import Writer
 from sidecar.records.store import NOT_MIGRATED, Migrated, Prepared
 
 log = logging.getLogger(__name__)

@@ -14,11 +14,12 @@ from sidecar.records.kind import Kinds
 from sidecar.records.layout import Table
 from sidecar.records.postgres import migrate
 from sidecar.records.postgres import tables as ddl
+from sidecar.records.postgres.labels import Interned
 from sidecar.records.postgres.mirror import PostgresMirror
 from sidecar.records.postgres.pages import Connection, Pages, Place, Strategy
 from sidecar.records.postgres.pool import Pool, answering, connection, opened
 from sidecar.records.postgres.replica import Replica
-from sidecar.records.postgres.write import Interned, Writer, announced
+from sidecar.records.postgres.write import Writer, announced
 from sidecar.records.store import LoadMark, Migrated, Outcome, Page, Prepared, Request, Tenant, Visibility
 
 log = logging.getLogger(__name__)
@@ -238,7 +239,7 @@ class PostgresStore:
                 await self._require_same_kinds(taken, await taken.fetchval("SELECT generation FROM store"))
                 yield taken, writer
                 await _to_its_end(taken.execute("COMMIT"))
-                self._interned.learn(writer.learnt)
+                writer.committed()
 
     async def put(self, records: Sequence[Prepared], mark: LoadMark | None = None) -> Outcome:
         """Store records of any tenants in one durable transaction. Raises StoreError, RecordConflict."""

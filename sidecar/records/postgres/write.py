@@ -1,14 +1,12 @@
-"""Writing records: locking their tenants, interning labels, replacing by key, keeping the counts.
+"""Writing records: locking their tenants, replacing by key, keeping the counts.
 
 Whoever writes a tenant's records holds the lock on its row until the end of the transaction. So writers of one tenant
 follow one another, and the ids of its labels become visible in the order in which they were given: who has seen a label
 has seen every lesser one.
 """
 
-import hashlib
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
 from typing import Any
 
 import orjson
@@ -18,6 +16,7 @@ from sidecar.errors import RecordConflict
 from sidecar.records.kind import Column
 from sidecar.records.layout import Table
 from sidecar.records.postgres import tables as ddl
+from sidecar.records.postgres.labels import Interned, LabelKey, Labels, Locked
 from sidecar.records.postgres.pages import Connection
 from sidecar.records.store import Outcome, Prepared, Tenant
 from sidecar.records.upsert import Stored, compares_documents, settle
@@ -25,53 +24,24 @@ from sidecar.records.upsert import Stored, compares_documents, settle
 Key = tuple[str, ...]
 Owned = tuple[int, Key]
 """A record's key behind the id of its tenant."""
-LabelKey = tuple[int, str, bytes]
-"""Tenant id, kind, and the label's text."""
-
-MOST_LABELS_KEPT = 200_000
-
-
-@dataclass(frozen=True, slots=True)
-class Locked:
-    """A tenant whose row is locked: nobody else writes its records before the transaction ends."""
-
-    tenant_id: int
-    erasures: int
-
-
-@dataclass
-class Interned:
-    """Label ids of committed transactions, and how often each tenant had been erased when they were learnt."""
-
-    labels: dict[LabelKey, int] = field(default_factory=dict)
-    erasures: dict[int, int] = field(default_factory=dict)
-
-    def met(self, tenant: Locked) -> None:
-        """Forget everything when a tenant was erased meanwhile: its ids are nobody's."""
-        if self.erasures.setdefault(tenant.tenant_id, tenant.erasures) != tenant.erasures:
-            self.labels.clear()
-            self.erasures = {tenant.tenant_id: tenant.erasures}
-
-    def learn(self, labels: Mapping[LabelKey, int]) -> None:
-        """Keep what a committed transaction found or gave."""
-        if len(self.labels) + len(labels) > MOST_LABELS_KEPT:
-            self.labels.clear()
-        self.labels.update(labels)
 
 
 class Writer:
-    """One write transaction's work on one connection. The caller begins, commits and, then, has ``learnt`` kept."""
+    """One write transaction's work on one connection. The caller begins and commits, and then says so."""
 
     def __init__(
         self, connection: Connection, tables: Mapping[str, Table], interned: Interned, *, copies: bool = True
     ) -> None:
         self._connection = connection
         self._tables = tables
-        self._interned = interned
+        self._labels = Labels(connection, interned)
         self._copies = copies
         self._locked: dict[Tenant, Locked] = {}
         self._counts: Counter[tuple[int, int]] = Counter()
-        self.learnt: dict[LabelKey, int] = {}
+
+    def committed(self) -> None:
+        """The transaction is durable: what it found out of labels holds from now on."""
+        self._labels.committed()
 
     async def lock(self, tenants: Iterable[Tenant]) -> None:
         """Lock the tenants' rows, in one order for all writers, and make those that are new."""
@@ -88,8 +58,7 @@ class Writer:
             await self._connection.execute(_ADD_TENANTS, *triples)
             found = await self._connection.fetch(_LOCK, *triples)
         for tenant_id, erasures, *triple in found:
-            locked = self._locked[Tenant(*triple)] = Locked(tenant_id, erasures)
-            self._interned.met(locked)
+            self._locked[Tenant(*triple)] = Locked(tenant_id, erasures)
 
     async def put(self, records: Iterable[Prepared], *, overrule: bool = False) -> Outcome:
         """Store the records in their order. Raises RecordConflict before anything of its kind is written.
@@ -149,7 +118,7 @@ class Writer:
         if settled.conflicts:
             raise RecordConflict(settled.conflicts)
         if settled.write:
-            labels = await self._labels(settled.write)
+            labels = await self._labels.ids(self._label_key(record) for record in settled.write.values())
             await self._remove(table, [owned for owned in settled.write if owned in stored])
             await self._add(table, settled.write, labels)
             await self._authority(table, settled.write)
@@ -164,25 +133,6 @@ class Writer:
             *_columns(owned),
         )
         return {(tenant, tuple(key)): Stored(updated, doc) for updated, doc, tenant, *key in found}
-
-    async def _labels(self, write: Mapping[Owned, Prepared]) -> dict[LabelKey, int]:
-        """The ids of the records' labels, given now to those that are new."""
-        wanted = {(owned[0], record.kind, record.label) for owned, record in write.items()}
-        known = {key: number for key in wanted if (number := self._known_label(key)) is not None}
-        missing = {(key[0], key[1], _digest(key[2])): key for key in wanted if key not in known}
-        for statement in (_FIND_LABELS, _ADD_LABELS):
-            if missing:
-                listed = [
-                    [*part] for part in zip(*((*identity, key[2]) for identity, key in missing.items()), strict=True)
-                ]
-                sent = listed if statement is _ADD_LABELS else listed[:3]
-                for number, *identity in await self._connection.fetch(statement, *sent):
-                    known[missing.pop(tuple(identity))] = number
-        self.learnt |= known
-        return known
-
-    def _known_label(self, key: LabelKey) -> int | None:
-        return self.learnt.get(key) or self._interned.labels.get(key)
 
     async def _remove(self, table: Table, owned: Sequence[Owned]) -> int:
         """Take away what is stored under the keys; how many records that were."""
@@ -202,12 +152,15 @@ class Writer:
         return len(removed)
 
     async def _add(self, table: Table, write: Mapping[Owned, Prepared], labels: Mapping[LabelKey, int]) -> None:
-        rows = [(owned, labels[owned[0], record.kind, record.label], record) for owned, record in write.items()]
+        rows = [(owned, labels[self._label_key(record)], record) for owned, record in write.items()]
         self._counts.update((owned[0], label) for owned, label, _ in rows)
         await self._insert(ddl.record(table), ddl.columns(table), [_row(table, *row) for row in rows])
         for place, column in enumerate(table.lists):
             listed = [values for row in rows for values in _listed(place, *row)]
             await self._insert(ddl.listed(table, column), ddl.list_columns(table), listed)
+
+    def _label_key(self, record: Prepared) -> LabelKey:
+        return self._locked[record.tenant], record.kind, record.label
 
     async def _insert(self, name: str, columns: Iterator[tuple[str, str]], rows: Sequence[Sequence[Any]]) -> None:
         """Write rows with COPY; where row-level security forbids that, with one INSERT."""
@@ -260,15 +213,6 @@ _LOCK = f"{_FIND} ORDER BY t.tenant_id FOR NO KEY UPDATE OF t"
 _ADD_TENANTS = (
     f"INSERT INTO tenant (org_id, workspace_id, deployment_id) SELECT * FROM {_TRIPLES} ON CONFLICT DO NOTHING"
 )
-_IDENTITIES = "unnest($1::bigint[], $2::text[], $3::bytea[]"
-_FIND_LABELS = (
-    "SELECT l.label_id, l.tenant_id, l.kind, l.digest "
-    f"FROM {_IDENTITIES}) AS k(tenant_id, kind, digest) JOIN label AS l USING (tenant_id, kind, digest)"
-)
-_ADD_LABELS = (
-    f"INSERT INTO label (tenant_id, kind, digest, body) SELECT * FROM {_IDENTITIES}, $4::bytea[]) "
-    "RETURNING label_id, tenant_id, kind, digest"
-)
 _AUTHORITY = (
     "UPDATE tenant SET authority_version = authority_version + 1, managed = managed OR $2 "
     "WHERE tenant_id = ANY($1::bigint[])"
@@ -278,10 +222,6 @@ _COUNT = (
     "FROM unnest($1::bigint[], $2::bigint[], $3::bigint[]) AS k(tenant_id, label_id, change) "
     "WHERE l.tenant_id = k.tenant_id AND l.label_id = k.label_id"
 )
-
-
-def _digest(label: bytes) -> bytes:
-    return hashlib.blake2b(label, digest_size=16).digest()
 
 
 def _keys(table: Table) -> str:
