@@ -14,6 +14,7 @@ from sidecar.http.connections import Bounds
 from sidecar.http.health import DRAINING, WORKER
 from sidecar.http.listening import Door, Listener
 from sidecar.http.service import Service
+from sidecar.http.sharing import Share
 from sidecar.http.tokens import Tokens
 from sidecar.policy.current import Bundles
 
@@ -37,9 +38,9 @@ class Doors:
             admin.close()
             raise
 
-    def shared(self) -> "Doors":
+    def shared(self, public: Share, admin: Share) -> "Doors":
         """The doors as one of several processes opens them."""
-        return Doors(self.public.shared(), self.admin.shared())
+        return Doors(self.public.shared(public), self.admin.shared(admin))
 
     def close(self) -> None:
         """Let nobody in any more."""

@@ -15,6 +15,7 @@ from aiohttp.http_exceptions import HttpProcessingError
 
 from sidecar.http.answer import POLICY_HEADER, fault
 from sidecar.http.parser import MOST_HEADERS, Parser, UnmetExpectation, too_large
+from sidecar.http.sharing import Share
 
 SERVER = "sidecar"
 """What we say we are: nobody outside need know the versions."""
@@ -35,15 +36,27 @@ class Bounds:
 
 
 class Connections:
-    """Makes the protocol of every connection of one listener. ``revision`` names the bundle in force."""
+    """Makes the protocol of every connection of one listener. ``revision`` names the bundle in force.
 
-    def __init__(self, server: web.Server, bounds: Bounds, revision: Callable[[], str | None]) -> None:
-        self.server, self.bounds, self.revision = server, bounds, revision
+    ``share`` tells other processes, which accept at the same door, how many connections there are.
+    """
+
+    def __init__(
+        self, server: web.Server, bounds: Bounds, revision: Callable[[], str | None], share: Share | None = None
+    ) -> None:
+        self.server, self.bounds, self.revision, self._share = server, bounds, revision, share
         self.open = 0
+        self.count(0)
 
     def __call__(self) -> "Connection":
         """A protocol for the connection that is about to be made."""
         return Connection(self)
+
+    def count(self, more: int) -> None:
+        """So many connections came, or went."""
+        self.open += more
+        if self._share is not None:
+            self._share.has(self.open)
 
     def answer(self, status: int, code: str, message: str) -> web.Response:
         """An error that ends its connection."""
@@ -75,7 +88,7 @@ class Connection(web.RequestHandler):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Count the connection, and expect a request soon; one too many is told so and closed."""
-        self._listener.open += 1
+        self._listener.count(1)
         if self._listener.open > self._listener.bounds.connections:
             self.transport = transport  # type: ignore[assignment]
             self._part(503, "too_many_connections", "this listener has as many connections as it may")
@@ -85,7 +98,7 @@ class Connection(web.RequestHandler):
 
     def connection_lost(self, exc: BaseException | None) -> None:
         """Stop the clocks."""
-        self._listener.open -= 1
+        self._listener.count(-1)
         self._expect(None)
         self._written()
         super().connection_lost(exc)

@@ -14,6 +14,7 @@ from aiohttp import web
 from sidecar.config import Address
 from sidecar.errors import ConfigError
 from sidecar.http.connections import Bounds, Connections
+from sidecar.http.sharing import Acceptor, Share
 
 BACKLOG = 512
 KNOCK_S = 1.0
@@ -22,13 +23,6 @@ NOBODY_ELSE = 0o117
 """The umask of a socket file: its owner and group may connect, others may not."""
 NOT_HERE = (errno.EADDRNOTAVAIL, errno.EAFNOSUPPORT)
 """What a machine says that does not speak one of the protocols under which a name has an address."""
-
-
-class _Shared(socket.socket):
-    """A socket at which several processes accept, and which listens already: a second time would shorten its queue."""
-
-    def listen(self, backlog: int = 0, /) -> None:
-        """Nothing is left to do."""
 
 
 @dataclass(frozen=True)
@@ -41,7 +35,7 @@ class Door:
     address: Address
     sockets: tuple[socket.socket, ...]
     file: tuple[int, int] | None = None
-    backlog: int = BACKLOG
+    share: Share | None = None
 
     @classmethod
     def take(cls, address: Address) -> "Door":
@@ -53,13 +47,9 @@ class Door:
         except OSError as error:
             raise ConfigError(_why_not(address, error)) from None
 
-    def shared(self) -> "Door":
-        """The door as a forked process opens it: one connection a turn, so that idle processes get some.
-
-        It takes the sockets over; the process in which the door was taken has its own.
-        """
-        sockets = tuple(_Shared(fileno=one.detach()) for one in self.sockets)
-        return replace(self, sockets=sockets, file=None, backlog=1)
+    def shared(self, share: Share) -> "Door":
+        """The door as one of several forked processes opens it. What was taken stays with whoever took it."""
+        return replace(self, file=None, share=share)
 
     def close(self) -> None:
         """Let nobody in any more, as far as this process goes; the socket file goes if it is still ours."""
@@ -82,21 +72,27 @@ class Listener:
     def __init__(self, door: Door, app: web.Application, bounds: Bounds, drain_s: float) -> None:
         self.door, self._bounds = door, bounds
         self._runner = web.AppRunner(app, handle_signals=False, access_log=None, shutdown_timeout=drain_s)
-        self._servers: list[asyncio.Server] = []
+        self._accepting: list[asyncio.Server | Acceptor] = []
 
     async def open(self, revision: Callable[[], str | None]) -> None:
         """Accept connections; ``revision`` names the bundle in force."""
         await self._runner.setup()
         assert self._runner.server is not None
-        protocol, loop = Connections(self._runner.server, self._bounds, revision), asyncio.get_running_loop()
+        share, loop = self.door.share, asyncio.get_running_loop()
+        protocol = Connections(self._runner.server, self._bounds, revision, share)
         for one in self.door.sockets:
-            self._servers.append(await loop.create_server(protocol, sock=one, backlog=self.door.backlog))
+            if share is None:
+                self._accepting.append(await loop.create_server(protocol, sock=one, backlog=BACKLOG))
+            else:
+                self._accepting.append(Acceptor(one, protocol, share))
 
     def shut(self) -> None:
         """Accept nobody any more."""
-        for server in self._servers:
-            server.close()
+        for one in self._accepting:
+            one.close()
         self.door.close()
+        if self.door.share is not None:
+            self.door.share.leave()
 
     async def close(self) -> None:
         """Accept nobody any more, let the requests under way end, and end idle connections."""

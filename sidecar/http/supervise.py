@@ -10,8 +10,8 @@ import selectors
 import signal
 import socket
 import time
-from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Protocol
 
 from sidecar.http.forked import BROKEN, FAILED, Closeable, Signals, forked
 from sidecar.http.orders import Line, Message
@@ -25,10 +25,23 @@ PROVEN_S = 10.0
 GRACE_S = 5.0
 """How much longer than its drain a worker may take to end before it is killed."""
 
-Work = Callable[[int, socket.socket], int]
-"""What a worker does, given its number and its end of the line: it serves, and returns its exit code."""
-
 log = logging.getLogger(__name__)
+
+
+class Job(Protocol):
+    """What is supervised. All but ``work`` runs in the supervisor."""
+
+    def work(self, number: int, line: socket.socket) -> int:
+        """Serve as one worker, with its end of the line; the exit code."""
+
+    def opened(self) -> None:
+        """All workers have become ready."""
+
+    def left(self, number: int) -> None:
+        """A worker has ended."""
+
+    def ending(self) -> None:
+        """The workers are about to be told to end: nobody more should be let in."""
 
 
 @dataclass
@@ -51,22 +64,20 @@ class Worker:
 
 
 class Supervisor:
-    """Runs ``work`` in several processes until a signal says stop."""
+    """Runs a job in several processes until a signal says stop."""
 
     def __init__(
         self,
-        work: Work,
+        job: Job,
         workers: int,
         bundles: Bundles,
         signals: Signals,
         *,
         every_s: float | None,
         drain_s: float,
-        opened: Callable[[], None],
-        ending: Callable[[], None],
     ) -> None:
-        """``opened`` is called once all workers are ready, ``ending`` when nobody more should be let in."""
-        self._work, self._drain_s, self._opened, self._ending = work, drain_s, opened, ending
+        """``every_s`` is how often policy files are looked at, ``drain_s`` how long a worker may take to end."""
+        self._job, self._drain_s = job, drain_s
         self._workers = [Worker(number) for number in range(1, workers + 1)]
         self._rollout = Rollout(bundles, self._alive, every_s)
         self._signals = signals
@@ -100,7 +111,7 @@ class Supervisor:
         useless: list[Closeable] = [self._signals, self._selector]
         useless += [other.line for other in self._workers if other.line is not None]
         try:
-            worker.pid, end = forked(lambda end: self._work(worker.number, end), useless)
+            worker.pid, end = forked(lambda end: self._job.work(worker.number, end), useless)
         except OSError as error:
             log.warning("worker %d cannot be started: %s", worker.number, error)
             self._ended(worker, FAILED)
@@ -147,7 +158,7 @@ class Supervisor:
     def _open_when_all_are_ready(self) -> None:
         if not self._all_ready and all(worker.ready for worker in self._workers):
             self._all_ready = True
-            self._opened()
+            self._job.opened()
 
     def _bury(self) -> None:
         """Notice which workers have ended."""
@@ -157,6 +168,7 @@ class Supervisor:
                 if worker.line is not None:
                     self._hear(worker)
                 worker.pid = 0
+                self._job.left(worker.number)
                 self._rollout.gone(worker.number)
                 if self._code is None:
                     self._ended(worker, os.waitstatus_to_exitcode(status))
@@ -177,7 +189,7 @@ class Supervisor:
     def _stop(self, code: int) -> None:
         self._code = code
         self._patience = time.monotonic() + self._drain_s + GRACE_S
-        self._ending()
+        self._job.ending()
         self._signal_all(signal.SIGTERM)
 
     def _signal_all(self, number: signal.Signals) -> None:

@@ -12,6 +12,7 @@ from sidecar.http.assemble import Ground, assembled, grounded
 from sidecar.http.forked import Signals
 from sidecar.http.logs import log_to_stderr
 from sidecar.http.orders import Obedience
+from sidecar.http.sharing import Shares
 from sidecar.http.supervise import Supervisor
 from sidecar.http.tokens import Tokens
 
@@ -29,17 +30,10 @@ def together(config: Config, tokens: Tokens) -> int:
         try:
             gc.collect()
             gc.freeze()  # what the workers share stays, and no collection need touch its memory
-            supervisor = Supervisor(
-                _Serving(config, ground, tokens, doors).work,
-                config.workers,
-                ground.bundles,
-                signals,
-                every_s=config.reload.poll_ms / 1000 if config.reload.watch else None,
-                drain_s=config.limits.drain_timeout_ms / 1000,
-                opened=lambda: doors.say(ground.bundles),
-                ending=doors.public.close,
-            )
-            return supervisor.run()
+            job = _Serving(config, ground, tokens, doors, Shares(config.workers), Shares(config.workers))
+            every_s = config.reload.poll_ms / 1000 if config.reload.watch else None
+            drain_s = config.limits.drain_timeout_ms / 1000
+            return Supervisor(job, config.workers, ground.bundles, signals, every_s=every_s, drain_s=drain_s).run()
         finally:
             doors.close()
 
@@ -58,6 +52,21 @@ class _Serving:
     ground: Ground
     tokens: Tokens
     doors: Doors
+    public: Shares
+    admin: Shares
+
+    def opened(self) -> None:
+        """Say where requests are answered."""
+        self.doors.say(self.ground.bundles)
+
+    def left(self, number: int) -> None:
+        """Leave no connection to a worker that has ended."""
+        self.public.share(number - 1).leave()
+        self.admin.share(number - 1).leave()
+
+    def ending(self) -> None:
+        """Let no request in; that the end is near is still told."""
+        self.doors.public.close()
 
     def work(self, number: int, line: socket.socket) -> int:
         """Serve as one of the workers, until told to end or left alone; the exit code."""
@@ -69,7 +78,7 @@ class _Serving:
         end, loop = End(), asyncio.get_running_loop()
         for stop in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(stop, end.asked.set)
-        doors = self.doors.shared()
+        doors = self.doors.shared(self.public.share(number - 1), self.admin.share(number - 1))
         service = await assembled(self.config, self.ground)
         obedience = Obedience(line, service.bundles)
         obeying = asyncio.create_task(obedience.run())
