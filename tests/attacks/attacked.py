@@ -29,7 +29,7 @@ from serving import LOOPBACK, NOW_MS, Clock, Who, service_on
 from sidecar.config import Address
 from sidecar.http.app import create_app
 from sidecar.http.connections import Bounds
-from sidecar.http.listening import Listener
+from sidecar.http.listening import Door, Listener
 from sidecar.http.service import Service, Trust
 from sidecar.records.store import Prepared
 
@@ -164,9 +164,9 @@ async def hostile(folder: Path, trust: Trust = LOOPBACK) -> AsyncIterator[Hostil
     """The tenant, served until the context ends."""
     clock = Clock()
     service = service_on(folder / "hostile.db", clock, trust=trust)
-    listener = Listener(Address("127.0.0.1", 0), create_app(service), SHORT, 1.0)
+    listener = Listener(Door.take(Address("127.0.0.1", 0)), create_app(service), SHORT, 1.0)
     await listener.open(lambda: "sha256:here")
-    there = Hostile(service, int(listener.url.rpartition(":")[2]), clock, [canary() for _ in range(60)])
+    there = Hostile(service, int(listener.door.url.rpartition(":")[2]), clock, [canary() for _ in range(60)])
     decisions, everything = logging.getLogger("sidecar.decisions"), logging.getLogger("sidecar")
     before = decisions.level
     decisions.setLevel(logging.INFO)

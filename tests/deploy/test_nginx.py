@@ -16,7 +16,7 @@ from serving import Clock, service_on
 from sidecar.config import Address
 from sidecar.http.app import create_app
 from sidecar.http.connections import Bounds
-from sidecar.http.listening import Listener
+from sidecar.http.listening import Door, Listener
 from sidecar.records.store import Prepared
 
 WAITS = "/v1/records/wait"
@@ -98,7 +98,7 @@ async def sidecar_at(path: Path, store: Path) -> AsyncIterator[None]:
     prepared = [service.intake.accept(kind, record) for kind, record in WORLD]
     assert all(isinstance(record, Prepared) for record in prepared), prepared
     await service.store.put(prepared)
-    listener = Listener(Address("", 0, str(path)), create_app(service), Bounds(), 2.0)
+    listener = Listener(Door.take(Address("", 0, str(path))), create_app(service), Bounds(), 2.0)
     await listener.open(lambda: None)
     try:
         yield

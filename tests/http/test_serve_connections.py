@@ -15,7 +15,7 @@ from sidecar.http import parser
 from sidecar.http.answer import respond
 from sidecar.http.app import mapped
 from sidecar.http.connections import Bounds
-from sidecar.http.listening import Listener
+from sidecar.http.listening import Door, Listener
 
 QUICK = Bounds(
     header_timeout_s=0.2,
@@ -92,9 +92,9 @@ async def listening(bounds: Bounds = QUICK, drain_s: float = 2.0) -> AsyncIterat
     app = web.Application(middlewares=[mapped], client_max_size=30 * 2**20)
     app.add_routes([web.get("/", at_once), web.post("/body", body), web.get("/wait", wait), web.get("/big", big)])
     app.add_routes([web.post("/later", later)])
-    listener = Listener(Address("127.0.0.1", 0), app, bounds, drain_s)
+    listener = Listener(Door.take(Address("127.0.0.1", 0)), app, bounds, drain_s)
     await listener.open(lambda: "sha256:here")
-    found.port = int(listener.url.rpartition(":")[2])
+    found.port = int(listener.door.url.rpartition(":")[2])
     try:
         yield found
     finally:
