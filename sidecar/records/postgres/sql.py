@@ -25,6 +25,11 @@ PROBED = 64
 Statement = tuple[str, list[Any]]
 
 
+def storable(text: str) -> str | None:
+    """A text as it can be sent; None, which equals nothing, for one that no record can hold."""
+    return None if "\0" in text else text
+
+
 @dataclass
 class Bound:
     """The values of a statement, each named by its number when it is bound."""
@@ -33,6 +38,8 @@ class Bound:
 
     def __call__(self, value: Any, kept: str) -> str:
         """Bind one value of an SQL type; what stands for it in the text."""
+        if kept.startswith("text"):
+            value = [*map(storable, value)] if isinstance(value, list) else storable(value)
         self.values.append(value)
         return f"${len(self.values)}::{kept}"
 

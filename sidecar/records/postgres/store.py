@@ -19,6 +19,7 @@ from sidecar.records.postgres.mirror import PostgresMirror
 from sidecar.records.postgres.pages import Connection, Pages, Place, Strategy
 from sidecar.records.postgres.pool import Pool, answering, connection, opened
 from sidecar.records.postgres.replica import Replica
+from sidecar.records.postgres.sql import storable
 from sidecar.records.postgres.write import Writer, announced
 from sidecar.records.store import LoadMark, Migrated, Outcome, Page, Prepared, Request, Tenant, Visibility
 
@@ -56,7 +57,7 @@ class _Opened:
 
 
 async def _look(connection: Connection, tenant: Tenant) -> _Opened:
-    triple = (tenant.org_id, tenant.workspace_id, tenant.deployment_id)
+    triple = map(storable, (tenant.org_id, tenant.workspace_id, tenant.deployment_id))
     found = await connection.fetchrow(_OPEN, announced([tenant]), *triple)
     if found is None:
         raise StoreError("the store holds no version; it was not made by this program")
@@ -211,7 +212,7 @@ class PostgresStore:
     @asynccontextmanager
     async def change(self, tenant: Tenant) -> AsyncIterator[PostgresChange]:
         """One write transaction, durable when the context ends without an error. Raises StoreError."""
-        async with self._writing([tenant]) as (taken, writer):
+        async with self._writing([tenant], create=False) as (taken, writer):
             look = await _look(taken, tenant)
             at = Place(taken, look.tenant_id, self._strategy)
             yield PostgresChange(at, tenant, look, self.tables, writer)
@@ -224,7 +225,7 @@ class PostgresStore:
 
     @asynccontextmanager
     async def _writing(
-        self, tenants: Iterable[Tenant], *, alone: bool = False
+        self, tenants: Iterable[Tenant], *, create: bool = True, alone: bool = False
     ) -> AsyncIterator[tuple[Connection, Writer]]:
         """A transaction that holds the locks of these tenants, or ``alone`` the lock of all of them.
 
@@ -235,7 +236,7 @@ class PostgresStore:
                 writer = Writer(taken, self.tables, self._interned)
                 if alone:
                     await taken.execute("LOCK TABLE tenant IN EXCLUSIVE MODE")
-                await writer.lock(tenants)
+                await writer.lock(tenants, create=create)
                 await self._require_same_kinds(taken, await taken.fetchval("SELECT generation FROM store"))
                 yield taken, writer
                 await _to_its_end(taken.execute("COMMIT"))

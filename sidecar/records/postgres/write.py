@@ -18,6 +18,7 @@ from sidecar.records.layout import Table
 from sidecar.records.postgres import tables as ddl
 from sidecar.records.postgres.labels import Interned, LabelKey, Labels, Locked
 from sidecar.records.postgres.pages import Connection
+from sidecar.records.postgres.sql import storable
 from sidecar.records.store import Outcome, Prepared, Tenant
 from sidecar.records.upsert import Stored, compares_documents, settle
 
@@ -43,18 +44,15 @@ class Writer:
         """The transaction is durable: what it found out of labels holds from now on."""
         self._labels.committed()
 
-    async def lock(self, tenants: Iterable[Tenant]) -> None:
-        """Lock the tenants' rows, in one order for all writers, and make those that are new."""
-        missing = sorted(
-            {tenant for tenant in tenants if tenant not in self._locked},
-            key=lambda tenant: (tenant.org_id, tenant.workspace_id, tenant.deployment_id),
-        )
+    async def lock(self, tenants: Iterable[Tenant], *, create: bool = True) -> None:
+        """Lock the tenants' rows, in one order for all writers, and ``create`` those that are new."""
+        missing = sorted({tenant for tenant in tenants if tenant not in self._locked}, key=_triple)
         if not missing:
             return
-        triples = [[*part] for part in zip(*map(_triple, missing), strict=True)]
+        triples = _triples(missing)
         await announce(self._connection, [*self._locked, *missing])
         found = await self._connection.fetch(_LOCK, *triples)
-        if len(found) < len(missing):
+        if create and len(found) < len(missing):
             await self._connection.execute(_ADD_TENANTS, *triples)
             found = await self._connection.fetch(_LOCK, *triples)
         for tenant_id, erasures, *triple in found:
@@ -78,7 +76,9 @@ class Writer:
 
     async def delete(self, tenant: Tenant, kind: str, keys: Sequence[Key]) -> int:
         """Remove records of one tenant; how many there were."""
-        await self.lock([tenant])
+        await self.lock([tenant], create=False)
+        if tenant not in self._locked:
+            return 0
         table, owned = self._tables[kind], [(self._locked[tenant].tenant_id, key) for key in keys]
         removed = await self._remove(table, owned)
         if removed:
@@ -104,11 +104,11 @@ class Writer:
 
     async def _known_tenants(self, tenants: Iterable[Tenant]) -> dict[Tenant, int]:
         asked = list(tenants)
-        triples = [[*part] for part in zip(*map(_triple, asked), strict=True)]
         if not asked:
             return {}
         await announce(self._connection, asked)
-        return {Tenant(*triple): number for number, _, *triple in await self._connection.fetch(_FIND, *triples)}
+        found = await self._connection.fetch(_FIND, *_triples(asked))
+        return {Tenant(*triple): number for number, _, *triple in found}
 
     async def _put_kind(self, table: Table, records: Sequence[Prepared], overrule: bool) -> int:
         """Store one kind's records; how many were stale."""
@@ -204,6 +204,11 @@ def _triple(tenant: Tenant) -> tuple[str, str, str]:
     return tenant.org_id, tenant.workspace_id, tenant.deployment_id
 
 
+def _triples(tenants: Sequence[Tenant]) -> list[list[str | None]]:
+    """Organisations, workspaces and deployments, each in a list of its own."""
+    return [[*map(storable, part)] for part in zip(*map(_triple, tenants), strict=True)]
+
+
 _TRIPLES = "unnest($1::text[], $2::text[], $3::text[]) AS k(org_id, workspace_id, deployment_id)"
 _FIND = (
     "SELECT t.tenant_id, t.erasures, t.org_id, t.workspace_id, t.deployment_id "
@@ -230,7 +235,8 @@ def _keys(table: Table) -> str:
 
 
 def _columns(owned: Sequence[Owned]) -> list[list[Any]]:
-    return [[*part] for part in zip(*((tenant, *key) for tenant, key in owned), strict=True)]
+    tenants, keys = [tenant for tenant, _ in owned], zip(*(key for _, key in owned), strict=True)
+    return [tenants, *([*map(storable, part)] for part in keys)]
 
 
 def _same(table: Table, alias: str) -> str:
