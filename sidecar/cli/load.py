@@ -3,6 +3,8 @@
 import argparse
 import asyncio
 import gc
+import io
+import signal
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -65,8 +67,20 @@ def _sources(asked: argparse.Namespace, config: Config, kinds: Kinds) -> Iterato
         yield Runtime(files)
 
 
+class _StandardInput(io.BufferedReader):
+    """Waits for whoever writes, as long as it takes, and Ctrl-C ends that at once."""
+
+    def readline(self, size: int | None = -1, /) -> bytes:
+        """The next line. Raises KeyboardInterrupt, where an event loop would hear of it only after the wait."""
+        usual = signal.signal(signal.SIGINT, signal.default_int_handler)
+        try:
+            return super().readline(size)
+        finally:
+            signal.signal(signal.SIGINT, usual)
+
+
 def _standard_input() -> BinaryIO:
-    return sys.stdin.buffer
+    return _StandardInput(io.FileIO(sys.stdin.fileno(), closefd=False))
 
 
 @contextmanager

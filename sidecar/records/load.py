@@ -15,9 +15,10 @@ from sidecar.records.sources import Source
 from sidecar.records.spool import Placed, Spool
 from sidecar.records.store import STORED_OTHERWISE, LoadMark, Outcome, Prepared, Store
 
-BATCH = 1_000
-"""Records written in one transaction, at most."""
-BATCH_BYTES = 4 * 1024 * 1024
+BATCH, BATCH_BYTES = 10_000, 16 * 1024 * 1024
+"""What is written in one transaction, at most. More would keep other writers waiting, less writes pages again."""
+_READ, _READ_BYTES = 1_000, 4 * 1024 * 1024
+"""What is held of each kind while reading."""
 LONGEST_LINE = 4 * 1024 * 1024
 
 NO_KIND = "-"
@@ -103,7 +104,7 @@ class Load:
         loaded.resumed = await self.store.loaded(loaded.load_id)
         self.watcher.stage("storing", "record", spool.records)
         done = 0
-        for batch in spool.batches():
+        for batch in spool.batches(BATCH, BATCH_BYTES):
             done += len(batch)
             if done > loaded.resumed:
                 outcome = await self._put(batch, LoadMark(loaded.load_id, done, done == spool.records), loaded)
@@ -178,7 +179,7 @@ class _Reading:
             batch = self.batches[record.kind] = _Batch()
         batch.records.append(placed)
         batch.size += len(record.doc) + len(record.source or b"")
-        return len(batch.records) == BATCH or batch.size > BATCH_BYTES
+        return len(batch.records) == _READ or batch.size > _READ_BYTES
 
     async def _flush(self, name: str) -> None:
         """Spool a batch, unless nothing is going to be stored; then let others run: it may be asked to stop."""

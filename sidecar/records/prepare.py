@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 import jsonschema_rs
 import orjson
@@ -14,7 +14,10 @@ from sidecar.records.places import names
 from sidecar.records.store import Prepared, Tenant
 from sidecar.records.strict import fault_in
 
-MOST_TENANTS_KEPT = 10_000
+MOST_KEPT = 10_000
+"""How many tenants, and labels of a kind, are remembered: many records share them."""
+LONGEST_KEPT = 1_024
+"""Bytes of a label that is remembered."""
 LONGEST_KEY = 2_048
 """Bytes of a record's key, written as JSON: it has to fit in a cursor, and a cursor in the first line of a request."""
 LAST = 2**63 - 1
@@ -27,6 +30,8 @@ _SORTED = orjson.OPT_SORT_KEYS
 _CHECKED = orjson.OPT_SORT_KEYS | orjson.OPT_STRICT_INTEGER
 _NUL_ESCAPED = b"\\u0000"
 
+K = TypeVar("K")
+V = TypeVar("V")
 Path = tuple[str, ...]
 Form = Callable[[str], str]
 
@@ -54,6 +59,7 @@ class Preparer:
         self._lists = tuple(_list(column) for column in kind.columns if column.many)
         self._updated = names(kind.updated) if kind.updated else None
         self._tenants: dict[tuple[str, str, str | None], Tenant] = {}
+        self._labels: dict[bytes, bytes] = {}
 
     def prepare(
         self,
@@ -69,16 +75,17 @@ class Preparer:
         key = tuple([at(record, path) for _, path in self._key])
         owner = at(record, self._tenant)
         triple = (owner["org_id"], owner["workspace_id"], owner.get("deployment_id"))
-        if not all([part is None or part.strip(WHITE_SPACE) for part in (*key, *triple)]):  # noqa: C419 - faster
+        tenant = self._tenants.get(triple) or self._tenant_of(triple)
+        if tenant is None or not all([part is None or part.strip(WHITE_SPACE) for part in key]):  # noqa: C419 - faster
             return list(self._blanks(key, owner))
         if len(orjson.dumps(key)) > LONGEST_KEY:
             return [self._too_long(key)]
         return Prepared(
             kind=self._kind.name,
-            tenant=self._tenant_of(triple),
+            tenant=tenant,
             key=key,
             order=tuple([value(record) for value in self._order]),
-            label=orjson.dumps(_pruned(record, self._label), option=_SORTED),
+            label=self._label_of(record),
             columns=tuple([value(record) for value in self._singles]),
             lists=tuple([values(record) for values in self._lists]),
             doc=doc,
@@ -88,14 +95,21 @@ class Preparer:
             inherit=inherit,
         )
 
-    def _tenant_of(self, triple: tuple[str, str, str | None]) -> Tenant:
-        """One value for each tenant: records are many, and what they share is quickly found equal."""
-        known = self._tenants.get(triple)
-        if known is None:
-            if len(self._tenants) >= MOST_TENANTS_KEPT:
-                self._tenants.clear()
-            known = self._tenants[triple] = Tenant(triple[0], triple[1], triple[2] or "")
-        return known
+    def _tenant_of(self, triple: tuple[str, str, str | None]) -> Tenant | None:
+        """One value for each tenant; None when a part of it is blank."""
+        if not all(part is None or part.strip(WHITE_SPACE) for part in triple):
+            return None
+        return _kept(self._tenants, triple, Tenant(triple[0], triple[1], triple[2] or ""))
+
+    def _label_of(self, record: dict[str, Any]) -> bytes:
+        """One value for each label, found by its bytes in the order of this record: sorting takes longer."""
+        pruned = _pruned(record, self._label)
+        raw = orjson.dumps(pruned)
+        known = self._labels.get(raw)
+        if known is not None:
+            return known
+        label = orjson.dumps(pruned, option=_SORTED)
+        return label if len(raw) > LONGEST_KEPT else _kept(self._labels, raw, label)
 
     def _blanks(self, key: Path, owner: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
         for part, (pointer, _) in zip(key, self._key, strict=True):
@@ -110,6 +124,14 @@ class Preparer:
     def _too_long(self, key: Path) -> tuple[str, str]:
         longest = max(range(len(key)), key=lambda place: len(key[place]))
         return self._key[longest][0], f"makes the record's key longer than {LONGEST_KEY} bytes"
+
+
+def _kept(known: dict[K, V], key: K, value: V) -> V:
+    """The value, remembered; all are forgotten when they are too many."""
+    if len(known) >= MOST_KEPT:
+        known.clear()
+    known[key] = value
+    return value
 
 
 def at(record: Any, path: Path) -> Any:

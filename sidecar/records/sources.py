@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, NamedTuple
 
 from sidecar.errors import ConfigError, Reject
 from sidecar.records.ingest import Intake
@@ -17,8 +17,7 @@ Advance = Callable[[int], None]
 """Told of every so many bytes that were read."""
 
 
-@dataclass(frozen=True, slots=True)
-class Read:
+class Read(NamedTuple):
     """One thing read, and where: a record ready to be stored, or what is wrong with it."""
 
     path: str

@@ -5,7 +5,7 @@ import marshal
 import tempfile
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import orjson
 
@@ -15,11 +15,9 @@ from sidecar.records.store import Prepared, Tenant
 
 MEMORY_BYTES = 64 * 1024 * 1024
 """How much is kept in memory."""
-_LENGTH_BYTES = 8
 
 
-@dataclass(frozen=True, slots=True)
-class Placed:
+class Placed(NamedTuple):
     """An accepted record and where it was read."""
 
     path: str
@@ -27,13 +25,24 @@ class Placed:
     record: Prepared
 
 
+@dataclass(frozen=True, slots=True)
+class _Chunk:
+    """What was added at once, and where in the file it is; ``size`` is that of its documents."""
+
+    start: int
+    length: int
+    records: int
+    size: int
+
+
 class Spool:
-    """Batches of records of one kind each, written once, then read in the same order."""
+    """Records, added in small batches of one kind; read kind by kind in great ones, in the order they came."""
 
     def __init__(self, intake: Intake) -> None:
         self._intake = intake
         self._file = tempfile.SpooledTemporaryFile(max_size=MEMORY_BYTES)  # noqa: SIM115 - closed by ``close``
         self._hash = hashlib.sha256()
+        self._chunks: dict[str, list[_Chunk]] = {}
         self.records = 0
 
     @property
@@ -48,38 +57,60 @@ class Spool:
     def add(self, batch: Sequence[Placed]) -> None:
         """Keep one batch: records of one kind, at least one."""
         kind = batch[0].record.kind
-        self._hash.update(b"%d %s:" % (len(batch), kind.encode()))
         tenants: dict[Tenant, int] = {}
-        rows = []
-        for placed in batch:
-            record, source = placed.record, placed.record.source or b""
-            self._hash.update(b"%d %d:%b%b" % (len(record.doc), len(source), record.doc, source))
-            rows.append(_row(placed, tenants.setdefault(record.tenant, len(tenants))))
+        rows = [_row(placed, tenants.setdefault(placed.record.tenant, len(tenants))) for placed in batch]
         owners = [(tenant.org_id, tenant.workspace_id, tenant.deployment_id) for tenant in tenants]
-        data = marshal.dumps((kind, owners, rows))
-        self._file.write(len(data).to_bytes(_LENGTH_BYTES, "big"))
+        data = marshal.dumps((owners, rows))
+        documents = [part for placed in batch for part in (placed.record.doc, placed.record.source or b"")]
+        lengths = list(map(len, documents))
+        self._hash.update(f"{kind}:{lengths}:".encode())
+        self._hash.update(b"".join(documents))
+        chunk = _Chunk(self._file.tell(), len(data), len(batch), sum(lengths))
+        self._chunks.setdefault(kind, []).append(chunk)
         self._file.write(data)
         self.records += len(batch)
 
-    def batches(self) -> Iterator[list[Placed]]:
-        """Every batch; the line of a record is now its place in its batch, from 1."""
-        self._file.seek(0)
-        while head := self._file.read(_LENGTH_BYTES):
-            data = self._file.read(int.from_bytes(head, "big"))
-            kind, owners, rows = marshal.loads(data)  # noqa: S302 - nobody else can have written it
-            tenants = [Tenant(*owner) for owner in owners]
-            yield [
-                self._placed(path, line, inherits, Prepared(kind, tenants[owner], *(*row, place)))
-                for place, (path, line, inherits, owner, row) in enumerate(rows, 1)
-            ]
+    def batches(self, most: int, most_bytes: int) -> Iterator[list[Placed]]:
+        """Every record, by kind; a batch is no greater than one that was added, or than the two bounds.
 
-    def _placed(self, path: str, line: int, inherits: bool, record: Prepared) -> Placed:
-        if inherits:  # what a run inherits is a function, which no file holds: it is made anew from the run's source
-            again = self._intake.accept(record.kind, orjson.loads(record.source or b""), line=record.line)
-            if not isinstance(again, Prepared):
-                raise StoreError(f"{path}:{line}: was accepted, and refused when read again: {again[0].message}")
-            record = again
-        return Placed(path, line, record)
+        The line of a record is now its place in its batch, from 1.
+        """
+        for kind, chunks in self._chunks.items():
+            for group in _grouped(chunks, most, most_bytes):
+                batch: list[Placed] = []
+                for chunk in group:
+                    batch += self._read(kind, chunk, len(batch) + 1)
+                yield batch
+
+    def _read(self, kind: str, chunk: _Chunk, first: int) -> Iterator[Placed]:
+        """What is in a chunk; the first record's place is ``first``."""
+        self._file.seek(chunk.start)
+        owners, rows = marshal.loads(self._file.read(chunk.length))  # noqa: S302 - nobody else can have written it
+        tenants = [Tenant(*owner) for owner in owners]
+        for place, (path, line, inherits, owner, row) in enumerate(rows, first):
+            record = Prepared(kind, tenants[owner], *(*row, place))
+            yield Placed(path, line, self._heir(path, line, record) if inherits else record)
+
+    def _heir(self, path: str, line: int, record: Prepared) -> Prepared:
+        """What a run inherits is a function, which no file holds: it is made anew from the run's source."""
+        again = self._intake.accept(record.kind, orjson.loads(record.source or b""), line=record.line)
+        if not isinstance(again, Prepared):
+            raise StoreError(f"{path}:{line}: was accepted, and refused when read again: {again[0].message}")
+        return again
+
+
+def _grouped(chunks: Sequence[_Chunk], most: int, most_bytes: int) -> Iterator[list[_Chunk]]:
+    """Neighbours together, as many as the bounds allow."""
+    group: list[_Chunk] = []
+    records = size = 0
+    for chunk in chunks:
+        if group and (records + chunk.records > most or size + chunk.size > most_bytes):
+            yield group
+            group, records, size = [], 0, 0
+        group.append(chunk)
+        records, size = records + chunk.records, size + chunk.size
+    if group:
+        yield group
 
 
 def _row(placed: Placed, owner: int) -> tuple[Any, ...]:

@@ -3,11 +3,9 @@
 import io
 import json
 import os
-import signal
 import sqlite3
 import subprocess
 import sys
-import time
 from pathlib import Path
 from typing import Any
 
@@ -319,39 +317,6 @@ def test_a_file_named_after_no_kind_is_refused(sidecar: Sidecar, tmp_path: Path)
     assert (
         ran.err == "in/dead_leter.jsonl:1: dead_leter: /: there is no kind 'dead_leter'; did you mean 'dead_letter'?\n"
     )
-
-
-def test_a_killed_load_goes_on_where_it_was(tmp_path: Path) -> None:
-    """A load killed between batches leaves whole batches; the same command then stores the rest, and only the rest."""
-    number = 30 * BATCH + 7
-    file = ndjson(tmp_path / "f", *map(letter, range(number)))
-    process = subprocess.Popen([sys.executable, "-m", "sidecar", "load", str(file)], cwd=tmp_path)
-    deadline = time.monotonic() + 60
-    while not (begun := progress(tmp_path)) and process.poll() is None and time.monotonic() < deadline:
-        time.sleep(0.002)
-    process.send_signal(signal.SIGKILL)
-    process.wait(10)
-    begun = progress(tmp_path)
-    assert 0 < begun < number, "the load was not killed on its way"
-    assert begun % BATCH == 0
-    assert len(stored(tmp_path, "dead_letter")) == begun
-    told = json.loads(command(tmp_path, "load", str(file), "--json").stdout)
-    assert (told["resumed"], told["stored"]) == (begun, True)
-    assert len(stored(tmp_path, "dead_letter")) == number
-    assert json.loads(command(tmp_path, "load", str(file), "--json").stdout)["resumed"] == 0
-
-
-def progress(folder: Path) -> int:
-    """How many records an unfinished load has stored."""
-    path = folder / "sidecar.db"
-    if not path.exists():
-        return 0
-    try:
-        with sqlite3.connect(f"file:{path}?mode=ro", uri=True) as database:
-            found = database.execute("SELECT lines FROM load WHERE finished = 0").fetchone()
-    except sqlite3.Error:
-        return 0
-    return found[0] if found else 0
 
 
 def test_memory_stays_bounded(tmp_path: Path) -> None:

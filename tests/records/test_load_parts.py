@@ -3,6 +3,8 @@
 from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import replace
+from itertools import pairwise
+from typing import Any
 
 import orjson
 import pytest
@@ -37,13 +39,13 @@ def ledger() -> Iterator[Ledger]:
         yield opened
 
 
-def spooled(batches: list[list[Placed]]) -> tuple[list[list[Placed]], str]:
+def spooled(batches: list[list[Placed]], most: int = 1, most_bytes: int = 2**20) -> tuple[list[list[Placed]], str]:
     """What a spool gives back, and its content's id."""
     with closing(Spool(intake())) as spool:
         for batch in batches:
             spool.add(batch)
         assert spool.records == sum(map(len, batches))
-        return list(spool.batches()), spool.content_id
+        return list(spool.batches(most, most_bytes)), spool.content_id
 
 
 @settings(deadline=None)
@@ -62,6 +64,37 @@ def test_a_spool_gives_back_what_was_put_in(batches: list[list[tuple[str, str, s
     assert content == spooled(placed)[1]
 
 
+@given(
+    st.lists(st.tuples(st.sampled_from([letter, event]), st.integers(1, 4)), max_size=12),
+    st.integers(1, 9),
+    st.sampled_from([1, 700, 2**20]),
+)
+def test_a_spool_joins_what_was_put_in(added: list[tuple[Any, int]], most: int, most_bytes: int) -> None:
+    """Batches of a kind are joined while both bounds hold, no later than they must, and the kind's order is kept."""
+    made = [
+        [Placed("f", place, make(f"{number}.{place}")) for place in range(size)]
+        for number, (make, size) in enumerate(added)
+    ]
+    found, _ = spooled(made, most, most_bytes)
+    names = list(dict.fromkeys(batch[0].record.kind for batch in made))
+    assert [one for batch in found for one in batch] == [
+        one for kind in names for batch in made for one in batch if one.record.kind == kind
+    ]
+    for batch in found:
+        assert len({one.record.kind for one in batch}) == 1
+        assert [one.record.line for one in batch] == list(range(1, len(batch) + 1))
+        assert batch in made or (len(batch) <= most and size(batch) <= most_bytes)
+    for one, after in pairwise(found):
+        first = next(batch for batch in made if batch[0] == after[0])
+        same = one[0].record.kind == after[0].record.kind
+        assert not same or len(one) + len(first) > most or size(one) + size(first) > most_bytes
+
+
+def size(batch: list[Placed]) -> int:
+    """The size of its documents."""
+    return sum(len(one.record.doc) for one in batch)
+
+
 def test_the_content_decides_the_id_of_a_load() -> None:
     """Other content, another order or other batches make another id; where it was read does not."""
     first, second = Placed("f", 1, letter("1")), Placed("f", 2, letter("2"))
@@ -69,7 +102,7 @@ def test_the_content_decides_the_id_of_a_load() -> None:
         spooled(batches)[1] for batches in ([[first, second]], [[second, first]], [[first], [second]], [[first]], [])
     }
     assert len(ids) == 5
-    assert spooled([[replace(first, path="g", line=9), second]])[1] in ids
+    assert spooled([[first._replace(path="g", line=9), second]])[1] in ids
 
 
 def test_a_run_that_inherits_its_scope_still_does_after_the_spool() -> None:

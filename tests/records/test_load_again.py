@@ -1,0 +1,164 @@
+"""What comes twice in a load, or in two: the write rule of its kind decides, wherever the two stand."""
+
+import io
+from collections.abc import AsyncIterator, Sequence
+from functools import partial
+from itertools import permutations
+from pathlib import Path
+from typing import Any
+
+import orjson
+import pytest
+from record_samples import LEAST, intake, kinds
+
+from sidecar.records import load as loading
+from sidecar.records.load import Load, Loaded, Refused
+from sidecar.records.sources import Lines
+from sidecar.records.sqlite import SqliteStore
+from sidecar.records.store import Lanes, Read, Row, Store, Tenant
+
+Record = dict[str, Any]
+Rounds = list[list[Record]]
+
+UPDATED = (50, 50, 100)
+"""When the versions of a record say that they were written."""
+
+ARRANGEMENTS = {
+    "neighbours in a file": lambda rounds: [
+        [[record for versions in zip(*rounds, strict=True) for record in versions]]
+    ],
+    "a batch apart": lambda rounds: [[[record for versions in rounds for record in versions]]],
+    "in two files": lambda rounds: [[rounds[0] + rounds[1], rounds[2]]],
+    "in two loads": lambda rounds: [[rounds[0]], [rounds[1] + rounds[2]]],
+    "in three loads": lambda rounds: [[versions] for versions in rounds],
+}
+"""From the first, second and third versions of all records, the loads: of each its files, of each its records."""
+
+
+class Nobody:
+    """Nobody looks on."""
+
+    def refused(self, fault: Refused) -> None:
+        """Not told."""
+
+    def stage(self, name: str, unit: str, total: int | None) -> None:
+        """Not shown."""
+
+    def advance(self, units: int) -> None:
+        """Not shown."""
+
+
+@pytest.fixture
+async def store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Store]:
+    """An empty store, loaded in batches so small that the tests have many."""
+    monkeypatch.setattr(loading, "_READ", len(ORDERS))
+    monkeypatch.setattr(loading, "BATCH", len(ORDERS))
+    opened = SqliteStore(tmp_path / "s.db", kinds(), intake().accept)
+    yield opened
+    await opened.close()
+
+
+async def loaded(store: Store, kind: str, files: Sequence[list[Record]], *, keep_going: bool = False) -> Loaded:
+    """One load of some files."""
+    texts = [b"\n".join(map(orjson.dumps, records)) for records in files]
+    sources = [Lines(f"f{number}", partial(io.BytesIO, text), kind) for number, text in enumerate(texts)]
+    return await Load(kinds(), intake(), store, Nobody(), keep_going).run(sources)
+
+
+class All:
+    """Sees every record of the tenant."""
+
+    def __init__(self, labels: frozenset[int]) -> None:
+        self._labels = labels
+
+    def lanes(self, kind: str, fields: Sequence[str]) -> Lanes:
+        """Every label."""
+        return Lanes(self._labels, frozenset(), self._labels)
+
+    def show(self, row: Row, fields: Sequence[str]) -> Row | None:
+        """As it is."""
+        return row
+
+
+async def stored(store: Store, kind: str) -> list[Record]:
+    """Every stored record."""
+    async with store.snapshot(Tenant("acme", "main")) as snap:
+        labels = frozenset(label for label, _ in await snap.labels(kind, 0))
+        [page] = await snap.read([Read(kind, 1_000)], All(labels))
+    return [row.record() for row in page.rows]
+
+
+ORDERS = list(permutations(range(3)))
+"""Every order in which three versions can come; each is tried with a record of its own."""
+
+
+def rounds(kind: str, name: str, versions: Sequence[Record]) -> Rounds:
+    """What comes first of every record, what second, what third."""
+    return [
+        [{**LEAST[kind], **versions[order[turn]], name: f"n{number}"} for number, order in enumerate(ORDERS)]
+        for turn in range(3)
+    ]
+
+
+@pytest.mark.parametrize("arranged", ARRANGEMENTS.values(), ids=ARRANGEMENTS)
+async def test_the_newest_version_wins_wherever_it_stands(store: Store, arranged: Any) -> None:
+    """An older version never replaces a newer one, an equally old one does, in every order and in every arrangement."""
+    versions = [{"updated_at_ms": at, "reason": f"v{number}"} for number, at in enumerate(UPDATED)]
+    outcomes = [
+        await loaded(store, "dead_letter", files)
+        for files in arranged(rounds("dead_letter", "dead_letter_id", versions))
+    ]
+    expected, stale = {}, 0
+    for number, order in enumerate(ORDERS):
+        kept = order[0]
+        for version in order[1:]:
+            if UPDATED[version] >= UPDATED[kept]:
+                kept = version
+            else:
+                stale += 1
+        expected[f"n{number}"] = f"v{kept}"
+    assert {one["dead_letter_id"]: one["reason"] for one in await stored(store, "dead_letter")} == expected
+    assert sum(one.stale["dead_letter"] for one in outcomes) == stale
+    assert sum(one.accepted["dead_letter"] for one in outcomes) == 3 * len(ORDERS)
+
+
+@pytest.mark.parametrize("arranged", ARRANGEMENTS.values(), ids=ARRANGEMENTS)
+async def test_the_last_version_wins_where_none_says_when_it_was_written(store: Store, arranged: Any) -> None:
+    """A kind without a time of its own takes whatever comes last."""
+    versions = [{"seq": number} for number in range(3)]
+    for files in arranged(rounds("snapshot", "snapshot_id", versions)):
+        assert (await loaded(store, "snapshot", files)).stale["snapshot"] == 0
+    found = {one["snapshot_id"]: one["seq"] for one in await stored(store, "snapshot")}
+    assert found == {f"n{number}": order[-1] for number, order in enumerate(ORDERS)}
+
+
+@pytest.mark.parametrize("arranged", ARRANGEMENTS.values(), ids=ARRANGEMENTS)
+async def test_the_first_version_stays_where_records_never_change(store: Store, arranged: Any) -> None:
+    """Going on, an append-only record stays what it was first, the same again is accepted and any other refused."""
+    kinds_of_event = ("same", "same", "other")
+    versions = [{"event_type": name} for name in kinds_of_event]
+    outcomes = [
+        await loaded(store, "event", files, keep_going=True)
+        for files in arranged(rounds("event", "event_id", versions))
+    ]
+    found = {one["event_id"]: one["event_type"] for one in await stored(store, "event")}
+    assert found == {f"n{number}": kinds_of_event[order[0]] for number, order in enumerate(ORDERS)}
+    differing = sum(kinds_of_event[version] != kinds_of_event[order[0]] for order in ORDERS for version in order)
+    assert sum(one.refused["event"] for one in outcomes) == differing
+    assert sum(one.accepted["event"] for one in outcomes) == 3 * len(ORDERS) - differing
+
+
+@pytest.mark.parametrize("arranged", ARRANGEMENTS.values(), ids=ARRANGEMENTS)
+async def test_a_changed_record_keeps_its_load_out(store: Store, arranged: Any) -> None:
+    """Unless going on, a load with an append-only record that differs from an earlier one stores nothing."""
+    versions = [{"event_type": name} for name in ("same", "same", "other")]
+    known: dict[str, str] = {}
+    for files in arranged(rounds("event", "event_id", versions)):
+        offered = dict(known)
+        differs = False
+        for record in (record for file in files for record in file):
+            differs |= offered.setdefault(record["event_id"], record["event_type"]) != record["event_type"]
+        outcome = await loaded(store, "event", files)
+        assert outcome.stored is not differs
+        known = known if differs else offered
+        assert {one["event_id"]: one["event_type"] for one in await stored(store, "event")} == known
