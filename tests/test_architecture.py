@@ -65,6 +65,7 @@ NAMING_KINDS = {
     "records/projection.py",
     "records/ingest.py",  # the projection of this name
     "records/runtime_read.py",
+    "records/follow/narrowing.py",  # what a missing unit or deny may not become
 }
 READING_TIME = {"http/service.py", "cli/asking.py"}
 

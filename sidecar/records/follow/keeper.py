@@ -1,0 +1,179 @@
+"""One look: what the files hold at one instant, and the store brought to it."""
+
+import asyncio
+import logging
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
+from itertools import chain
+from pathlib import Path
+
+from sidecar.records.follow.cut import Cut, Signature, take_cut
+from sidecar.records.follow.entries import Name
+from sidecar.records.follow.keeping import Done, Log, Logs, batches, held_records, remove
+from sidecar.records.follow.logs import Reached, goes_on
+from sidecar.records.follow.narrowing import narrowed
+from sidecar.records.follow.progress import Progress
+from sidecar.records.follow.reading import Reading
+from sidecar.records.follow.whole import Plan, Whole
+from sidecar.records.ingest import Intake
+from sidecar.records.kind import Kinds
+from sidecar.records.load import Refused
+from sidecar.records.runtime_files import RuntimeFiles
+from sidecar.records.runtime_read import KINDS, LOGS
+from sidecar.records.store import Prepared, Store, content_digest
+
+MOST_TOLD = 20
+"""Faults that are logged of one look."""
+PARTLY = Signature(0, 0, 0)
+"""What a log is known as while it is being stored: it is none that is ever seen."""
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Followed:
+    """A log as far as it is stored, and as it was seen then; nothing where there was none."""
+
+    path: Path
+    reached: Reached | None
+    signature: Signature | None
+    refused: int = 0
+
+
+@dataclass(slots=True)
+class Keeper:
+    """Keeps one store. A new one knows nothing: its first look compares everything with what is stored."""
+
+    store: Store
+    kinds: Kinds
+    intake: Intake
+    clock: Callable[[], int]
+    progress: Progress
+    reading: Reading = field(init=False)
+    _logs: dict[str, Followed] = field(default_factory=dict)
+    _finished: bool = False
+
+    def __post_init__(self) -> None:
+        self.reading = Reading(Whole(self.intake))
+
+    async def look(self, files: RuntimeFiles) -> bool:
+        """Bring the store to what the files are; whether it is that now, but for files that are told to be wrong.
+
+        Raises StoreError, OSError, and MovedOnError when the files change too fast: another look may do better.
+        """
+        began = self.clock()
+        cut = await asyncio.to_thread(take_cut, files, self._known())
+        if not cut.sweep:
+            raise FileNotFoundError(f"there are no files of a runtime in {files.data} any more")
+        changed, gone = self.reading.changed(cut), self.reading.gone(cut)
+        logs = await asyncio.to_thread(self._grown, cut)
+        if changed or gone or logs or not self._finished:
+            first, self._finished = not self._finished, False
+            _tell(await asyncio.to_thread(self.reading.read, files, cut, changed, began))
+            self.reading.forget(gone)
+            done = Done()
+            await self._write(files, cut, logs, done)
+            self._finished = True
+            self._count(done)
+            if not first and (done.stored or done.removed):
+                self._measure([cut.sweep[path].signature for path in changed], logs)
+        torn = self.reading.torn.values()
+        self.progress.unreadable = tuple(sorted({one.store for one in torn}))
+        if not torn:
+            self.progress.equal_at_ms = began
+        return all(one.told for one in torn)
+
+    def _known(self) -> dict[Path, Signature]:
+        """Every file that need not be read again, as it was when it was read."""
+        logs = self._logs.values()
+        return self.reading.known() | {one.path: one.signature for one in logs if one.signature is not None}
+
+    def _grown(self, cut: Cut) -> list[Log]:
+        """The logs that are not what they were. Raises OSError."""
+        found = {seen.store: (path, seen.signature) for path, seen in cut.sweep.items() if seen.store in LOGS}
+        changed = []
+        for store, kind in LOGS.items():
+            path, signature = found.get(store, (Path(), None))
+            before = self._logs.get(store)
+            if before is not None and before.signature == signature:
+                continue
+            start = None if before is None else before.reached
+            if start is not None and (signature is None or not goes_on(path, start, signature)):
+                start = None
+            changed.append(Log(store, kind, path, signature, start))
+        return changed
+
+    async def _write(self, files: RuntimeFiles, cut: Cut, logs: Sequence[Log], done: Done) -> None:
+        """Bring the store to the cut: what was replaced in one transaction, and then what logs grew by."""
+        whole = self.reading.whole
+        if whole.held is None:
+            kinds = {kind for store, kinds in KINDS.items() if store not in LOGS for kind in kinds}
+            whole.held = await held_records(self.store, sorted(kinds))
+            whole.compare_all()
+        plan = await asyncio.to_thread(whole.plan, self.reading.blind())
+        kept = await self._kept(plan)
+        await self._mirror(files, cut, plan, kept, [one for one in logs if one.start is None], done)
+        whole.done(plan, kept)
+        for one in logs:
+            if one.start is not None:
+                await self._append(one, done)
+
+    async def _kept(self, plan: Plan) -> dict[Name, Prepared]:
+        """Records of the catalogue that are missing, but stay in a form that opens nothing."""
+        doubtful = {kind for kind in self.reading.whole.doubtful() if self.kinds[kind].authority is not None}
+        missing = [name for name in plan.missing if name.kind in doubtful]
+        found = await narrowed(self.store, self.intake, missing)
+        kept = {name: record for name, record in found.items() if record is not None}
+        plan.missing = [name for name in plan.missing if name not in kept]
+        return kept
+
+    async def _mirror(
+        self, files: RuntimeFiles, cut: Cut, plan: Plan, kept: dict[Name, Prepared], logs: Sequence[Log], done: Done
+    ) -> None:
+        """Everything that was replaced, in one transaction: nobody sees half of it."""
+        whole = self.reading.whole
+        assert whole.held is not None
+        narrow = {name: one for name, one in kept.items() if whole.held[name] != content_digest(one.doc, one.source)}
+        if not (plan.chains or plan.missing or narrow or logs):
+            return
+        compared: dict[str, Followed] = {}
+        async with self.store.mirror() as mirror:
+            await remove(mirror, plan.missing)
+            async for batch in batches(chain(narrow.values(), whole.records(plan, files, cut))):
+                await mirror.put(batch)
+                done.stored += len(batch)
+            for one in logs:
+                before = len(done.faults)
+                reached = await Logs(self.intake, done).compare(mirror, one)
+                compared[one.store] = Followed(one.path, reached, one.signature, len(done.faults) - before)
+        done.removed += len(plan.missing)
+        self._logs |= compared
+
+    async def _append(self, grown: Log, done: Done) -> None:
+        """Store what a log grew by. An interruption leaves it at the last batch that is stored."""
+        known = self._logs[grown.store]
+        before = len(done.faults)
+        async for reached in Logs(self.intake, done).append(self.store, grown):
+            known = Followed(grown.path, reached, PARTLY, known.refused + len(done.faults) - before)
+            self._logs[grown.store], before = known, len(done.faults)
+        self._logs[grown.store] = replace(known, signature=grown.signature)
+
+    def _count(self, done: Done) -> None:
+        _tell(done.faults)
+        self.progress.stored += done.stored
+        self.progress.removed += done.removed
+        self.progress.refused = self.reading.refused() + sum(one.refused for one in self._logs.values())
+
+    def _measure(self, changed: Sequence[Signature], logs: Sequence[Log]) -> None:
+        """How long the oldest of the changes took to be stored."""
+        written = [one.modified_ns for one in (*changed, *(log.signature for log in logs if log.signature))]
+        if written:
+            self.progress.lag_ms = max(0, self.clock() - min(written) // 1_000_000)
+
+
+def _tell(faults: Sequence[Refused]) -> None:
+    """Log what is wrong with records."""
+    for fault in faults[:MOST_TOLD]:
+        log.warning("not stored: %s", fault)
+    if len(faults) > MOST_TOLD:
+        log.warning("… and %d more records of the runtime do not validate", len(faults) - MOST_TOLD)

@@ -1,0 +1,186 @@
+"""What a follower reads was all true at one moment, however the files change under it; and one process follows."""
+
+import asyncio
+import json
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from followed import Files, follower_of, held, opened
+from record_samples import LEAST
+
+from sidecar.records.follow import cut
+from sidecar.records.follow.lease import Lease
+from sidecar.records.runtime_files import find_runtime_files
+
+WAITS = "data/runtime/stateful_waits.json"
+SNAPSHOT = "data/runtime/stateful_snapshots/r/s.json"
+EVENTS = "data/runtime/stateful_events.jsonl"
+GRANTS = "data/enterprise/org_unit_access_grants.json"
+GRANT = {"g": LEAST["org_unit_access_grant"]}
+
+
+@pytest.fixture
+def files(tmp_path: Path) -> Files:
+    return Files(tmp_path / "state")
+
+
+def between(monkeypatch: pytest.MonkeyPatch, act: Callable[[int], None]) -> None:
+    """Have something happen before every file that is read, told how many were read before it."""
+    read, count = cut.read_bytes, iter(range(1_000))
+
+    def reading(path: Path) -> bytes:
+        act(next(count))
+        return read(path)
+
+    monkeypatch.setattr(cut, "read_bytes", reading)
+
+
+def contents(taken: cut.Cut) -> dict[str, Any]:
+    return {path.name: json.loads(data) for path, data in taken.data.items()}
+
+
+@pytest.mark.parametrize("moment", range(4))
+@pytest.mark.parametrize("order", ["withdrawn first", "removed first"])
+def test_a_cut_is_of_one_moment(files: Files, monkeypatch: pytest.MonkeyPatch, moment: int, order: str) -> None:
+    """A grant and a record that never stood in the files together are not read together, whenever they change places."""
+    withdrawn = order == "withdrawn first"
+    files.json(GRANTS, GRANT if withdrawn else {})
+    files.json(WAITS, [] if withdrawn else [LEAST["wait"]])
+
+    def swap(count: int) -> None:
+        if count == moment:
+            for name in (GRANTS, WAITS) if withdrawn else (WAITS, GRANTS):
+                documents: dict[str, Any] = {
+                    GRANTS: {} if withdrawn else GRANT,
+                    WAITS: [LEAST["wait"]] if withdrawn else [],
+                }
+                files.json(name, documents[name])
+
+    between(monkeypatch, swap)
+    found = find_runtime_files(files.folder)
+    assert found is not None
+    read = contents(cut.take_cut(found, {}))
+    assert not (read[Path(GRANTS).name] and read[Path(WAITS).name])
+
+
+def test_a_log_is_read_as_far_as_it_went_at_the_cut(files: Files, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A line that is appended after the catalogue was read stays for the next look: its grant may be gone."""
+    files.json(GRANTS, GRANT)
+    files.append(EVENTS, "{}\n")
+    between(monkeypatch, lambda _: files.append(EVENTS, "{}\n"))
+    found = find_runtime_files(files.folder)
+    assert found is not None
+    taken = cut.take_cut(found, {})
+    (size,) = (seen.signature.size for path, seen in taken.sweep.items() if path.name.endswith(".jsonl"))
+    assert size == len("{}\n")
+
+
+def test_files_that_never_keep_still_are_read_catalogue_last(files: Files, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is read last is newest: a grant that was withdrawn before a record came is not read with it even then."""
+    files.json(GRANTS, GRANT)
+    files.json(WAITS, [])
+    order: list[str] = []
+    read = cut.read_bytes
+
+    def reading(path: Path) -> bytes:
+        order.append(path.name)
+        files.json(WAITS, [LEAST["wait"]] * len(order))
+        return read(path)
+
+    monkeypatch.setattr(cut, "read_bytes", reading)
+    found = find_runtime_files(files.folder)
+    assert found is not None
+    cut.take_cut(found, {})
+    assert order[:2] == [Path(WAITS).name, Path(GRANTS).name]
+    assert order.count(Path(WAITS).name) == cut.TRIES
+
+
+async def test_a_snapshot_that_changes_after_the_cut_is_not_taken_as_it_is_then(
+    tmp_path: Path, files: Files, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Snapshots are read after the cut; one that is another by then leaves the store as it was, until the next look."""
+    files.json(GRANTS, GRANT)
+    files.json(SNAPSHOT, LEAST["snapshot"])
+    changes: Iterator[dict[str, Any]] = iter([{"seq": 2}])
+
+    def replace(_: int) -> None:
+        for change in changes:
+            files.json(SNAPSHOT, {**LEAST["snapshot"], **change})
+
+    async with opened(tmp_path / "s.db") as store:
+        follower = follower_of(store, files.folder)
+        monkeypatch.setattr("sidecar.records.follow.whole.read_bytes", _after(replace))
+        with pytest.raises(cut.MovedOnError):
+            await follower.look()
+        assert await held(store) == {}
+        assert await follower.look()
+        assert {kind for kind, _, _ in await held(store)} == {"snapshot", "org_unit_access_grant"}
+
+
+def _after(act: Callable[[int], None]) -> Callable[[Path], bytes]:
+    def reading(path: Path) -> bytes:
+        data = cut.read_bytes(path)
+        act(0)
+        return data
+
+    return reading
+
+
+async def test_readers_never_see_half_of_a_replaced_file(tmp_path: Path, files: Files) -> None:
+    """All waits of a file carry one number: whoever reads while it is replaced again and again sees one number."""
+    waits = [{**LEAST["wait"], "wait_id": f"w{number}"} for number in range(50)]
+    async with opened(tmp_path / "s.db") as store, opened(tmp_path / "s.db") as other:
+        follower = follower_of(store, files.folder)
+        files.json(WAITS, [{**one, "reason": "0"} for one in waits])
+        await follower.look()
+        seen: set[int] = set()
+        for number in range(1, 15):
+            files.json(WAITS, [{**one, "reason": str(number)} for one in waits])
+            looking = asyncio.create_task(follower.look())
+            while not looking.done():
+                async with other.snapshot(await _tenant(other)) as snap:
+                    found = await snap.labels("wait", 0)
+                    counted = sum([await snap.sharing(label) for label, _ in found])
+                seen.add(counted)
+            await looking
+        assert seen == {50}
+
+
+async def _tenant(store: Any) -> Any:
+    return next(tenant for _, tenant, _ in await held(store, ["wait"]))
+
+
+async def test_one_of_several_follows_and_another_takes_its_place(tmp_path: Path, files: Files) -> None:
+    """Two follow one folder: only one looks, both know when the store has caught up, and the other takes over."""
+    files.json(WAITS, [LEAST["wait"]])
+    async with opened(tmp_path / "s.db") as store:
+        first, second = follower_of(store, files.folder), follower_of(store, files.folder)
+        tasks = [asyncio.create_task(one.run()) for one in (first, second)]
+        async with asyncio.timeout(20):
+            await first.progress.caught_up.wait()
+            await second.progress.caught_up.wait()
+            assert sorted([first.progress.following, second.progress.following]) == [False, True]
+            leading, standing = (first, second) if first.progress.following else (second, first)
+            tasks[0 if leading is first else 1].cancel()
+            files.json(WAITS, [])
+            while standing.progress.removed == 0:  # noqa: ASYNC110 - nothing tells of it but the number
+                await asyncio.sleep(0.01)
+            assert (standing.progress.following, await held(store)) == (True, {})
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+
+def test_the_lock_of_a_folder_tells_how_far_its_holder_is(tmp_path: Path) -> None:
+    """While its holder catches up nobody else can tell that it has; then everybody can; afterwards it is free."""
+    holder, other = Lease(tmp_path), Lease(tmp_path)
+    assert holder.take()
+    assert (other.take(), other.caught_up_elsewhere()) == (False, False)
+    holder.show()
+    assert holder.shown
+    assert (other.take(), other.caught_up_elsewhere(), holder.take()) == (False, True, True)
+    holder.close()
+    assert other.take()
+    other.close()
