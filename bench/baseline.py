@@ -1,12 +1,20 @@
 """What we compare with: a bare handler, SQL written by hand, stored bytes joined. It asks nobody who they are.
 
-It gives byte for byte the answer that the sidecar gives to an operator, with as many headers.
+It is told an index, and labels: for that of the labels those which the caller sees, for that of the tenant those which
+it does not. It gives byte for byte the answer that the sidecar gives,
+but for the cursor, with as many headers.
 """
 
 import asyncio
+import json
 import sqlite3
 import sys
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import Any
 
+import asyncpg
 import orjson
 from aiohttp import web
 
@@ -16,56 +24,148 @@ COLLECTIONS = {
     "outbox": "outbox",
     "tool_effects": "tool_effect",
 }
-OF_TENANT = (
-    'SELECT _k1, _doc, _o1 FROM "record_{kind}" INDEXED BY "record_{kind} tenant" '
-    "WHERE _tenant = ? ORDER BY _o1, _k1 LIMIT ?"
-)
-OF_LABEL = 'SELECT _k1, _doc, _o1 FROM "record_{kind}" INDEXED BY "record_{kind} label" WHERE _label = ?'
-LABELS = "SELECT label_id FROM label WHERE kind = ? AND records > 0"
 HEADERS = {"Cache-Control": "no-store", "X-Sidecar-Policy": "sha256:" + "0" * 64, "Server": "sidecar"}
+CURSOR = "x" * 120
+LANE = 'SELECT _k1, _doc, {rest} FROM "record_{kind}" INDEXED BY "record_{kind} label" WHERE _label = ?'
+WALK = (
+    'SELECT _k1, _doc FROM "record_{kind}" INDEXED BY "record_{kind} tenant" WHERE _tenant = ? '
+    "AND _label NOT IN (SELECT value FROM json_each(?)) ORDER BY {place} LIMIT ?"
+)
+TENANT = "(SELECT tenant_id FROM tenant WHERE org_id = $1 AND workspace_id = 'main' AND deployment_id = '')"
+LATERAL = (
+    "SELECT _k1, _doc FROM unnest($2::bigint[]) AS label (id) CROSS JOIN LATERAL (SELECT _k1, _doc, {rest} "
+    'FROM "record_{kind}" AS one WHERE one._tenant = {tenant} AND one._label = label.id '
+    "ORDER BY {place} LIMIT $3) AS found ORDER BY {place} LIMIT $3"
+)
+ALONG = (
+    'SELECT _k1, _doc FROM "record_{kind}" WHERE _tenant = {tenant} AND _label <> ALL($2::bigint[]) '
+    "ORDER BY {place} LIMIT $3"
+)
 
-connection = sqlite3.connect(sys.argv[1], isolation_level=None, check_same_thread=False, cached_statements=512)
-connection.execute("PRAGMA cache_size = -65536")
-connection.execute("PRAGMA mmap_size = 268435456")
-(tenant,) = connection.execute("SELECT tenant_id FROM tenant WHERE org_id = 'acme'").fetchone()
-labels = {kind: [label for (label,) in connection.execute(LABELS, (kind,))] for kind in COLLECTIONS.values()}
+Rows = Sequence[Any]
+Page = Callable[[str, int], Awaitable[Rows]]
+"""The keys and documents of a kind's first records."""
 
 
-def page_of_tenant(kind: str, limit: int) -> list[tuple[str, bytes, int]]:
-    """The newest records, as if everybody saw everything."""
-    return connection.execute(OF_TENANT.format(kind=kind), (tenant, limit)).fetchall()
+@dataclass(frozen=True)
+class Told:
+    """Where the records are, whose they are, and the labels by kind."""
+
+    store: str
+    org: str
+    labels: Mapping[str, Sequence[int]]
+    index: str
+
+    def statement(self, text: str, kind: str) -> str:
+        """A statement for a kind."""
+        place, rest = ("_o1, _k1, _k2", "_o1, _k2") if kind == "event" else ("_o1, _k1", "_o1")
+        return text.format(kind=kind, place=place, rest=rest, tenant=TENANT)
 
 
-def page_of_labels(kind: str, limit: int) -> list[tuple[str, bytes, int]]:
-    """The newest records of the labels that the handler was told are the caller's."""
-    walks = " UNION ALL ".join([OF_LABEL.format(kind=kind)] * len(labels[kind]))
-    return connection.execute(f"{walks} ORDER BY _o1, _k1 LIMIT ?", (*labels[kind], limit)).fetchall()
+class Sqlite:
+    """Pages out of a file."""
+
+    def __init__(self, told: Told) -> None:
+        self._told = told
+        self._connection = sqlite3.connect(told.store, isolation_level=None, cached_statements=512)
+        self._connection.execute("PRAGMA cache_size = -65536")
+        self._connection.execute("PRAGMA mmap_size = 268435456")
+        (self._tenant,) = self._connection.execute(
+            "SELECT tenant_id FROM tenant WHERE org_id = ?", (told.org,)
+        ).fetchone()
+
+    @asynccontextmanager
+    async def reading(self) -> AsyncIterator[Page]:
+        """One read transaction."""
+        self._connection.execute("BEGIN")
+        yield self._page
+        self._connection.execute("COMMIT")
+
+    async def _page(self, kind: str, limit: int) -> Rows:
+        told, labels = self._told, self._told.labels[kind]
+        if told.index == "tenant":
+            bound = (self._tenant, json.dumps(labels), limit)
+            return self._connection.execute(told.statement(WALK, kind), bound).fetchall()
+        walks = " UNION ALL ".join([told.statement(LANE, kind)] * len(labels))
+        ordered = told.statement("ORDER BY {place} LIMIT ?", kind)
+        return self._connection.execute(f"{walks} {ordered}", (*labels, limit)).fetchall()
 
 
-PAGES = {"tenant": page_of_tenant, "label": page_of_labels}
+class Postgres:
+    """Pages out of a database, from a pool of connections."""
+
+    def __init__(self, told: Told) -> None:
+        self._told = told
+        self._pool: asyncpg.Pool[asyncpg.Record] | None = None
+
+    @asynccontextmanager
+    async def reading(self) -> AsyncIterator[Page]:
+        """One read transaction with one view."""
+        if self._pool is None:
+            self._pool = await asyncpg.create_pool(
+                self._told.store, min_size=1, max_size=16, server_settings={"search_path": "sidecar"}
+            )
+        async with (
+            self._pool.acquire() as connection,
+            connection.transaction(isolation="repeatable_read", readonly=True),
+        ):
+            text = ALONG if self._told.index == "tenant" else LATERAL
+
+            async def page(kind: str, limit: int) -> Rows:
+                labels = self._told.labels[kind]
+                return await connection.fetch(self._told.statement(text, kind), self._told.org, labels, limit)
+
+            yield page
 
 
-async def reliability(request: web.Request) -> web.Response:
-    """The four pages, each asked for one row more than it shows."""
-    limit, page = int(request.query["limit"]), PAGES[request.query["index"]]
-    parts: dict[str, bytes] = {}
-    counts, following = {}, {}
-    for name, kind in COLLECTIONS.items():
-        rows = page(kind, limit + 1)
+class Handlers:
+    """The two routes."""
+
+    def __init__(self, told: Told) -> None:
+        self._store = Postgres(told) if told.store.startswith("postgresql:") else Sqlite(told)
+
+    async def reliability(self, request: web.Request) -> web.Response:
+        """The four pages, each asked for one row more than it shows."""
+        limit = int(request.query["limit"])
+        parts: dict[str, bytes] = {}
+        counts, following = {}, {}
+        async with self._store.reading() as page:
+            for name, kind in COLLECTIONS.items():
+                rows = await page(kind, limit + 1)
+                shown = rows[:limit]
+                parts[name] = _joined(shown)
+                counts[name] = len(shown)
+                more = len(rows) > limit
+                following[name] = {"after_collection": name, "after_id": shown[-1][0]} if more else None
+        pagination = {"after_collection": None, "after_id": None, "before_created_at_ms": None, "next": following}
+        source = "stateful_runtime_reliability"
+        return _answer(parts, {"counts": counts, "limit": limit, "pagination": pagination, "source": source})
+
+    async def records(self, request: web.Request) -> web.Response:
+        """A page of one kind."""
+        limit, kind = int(request.query["limit"]), request.match_info["kind"]
+        async with self._store.reading() as page:
+            rows = await page(kind, limit + 1)
         shown = rows[:limit]
-        parts[name] = b"[" + b",".join([doc for _, doc, _ in shown]) + b"]"
-        counts[name] = len(shown)
-        more = len(rows) > limit
-        following[name] = {"after_collection": name, "after_id": shown[-1][0]} if more else None
-    pagination = {"after_collection": None, "after_id": None, "before_created_at_ms": None, "next": following}
-    rest = {"counts": counts, "limit": limit, "pagination": pagination, "source": "stateful_runtime_reliability"}
+        cursor = CURSOR if len(rows) > limit else None
+        return _answer({"records": _joined(shown)}, {"count": len(shown), "kind": kind, "limit": limit, "next": cursor})
+
+
+def _joined(rows: Rows) -> bytes:
+    return b"[" + b",".join([row[1] for row in rows]) + b"]"
+
+
+def _answer(parts: dict[str, bytes], rest: Mapping[str, Any]) -> web.Response:
     parts.update((name, orjson.dumps(value)) for name, value in rest.items())
     body = b"{" + b",".join([b'"%s":%s' % (name.encode(), parts[name]) for name in sorted(parts)]) + b"}"
     return web.Response(body=body, content_type="application/json", headers=HEADERS)
 
 
-async def started(app: web.Application) -> None:
+async def started(told: Told) -> None:
     """Say where it answers."""
+    handlers, app = Handlers(told), web.Application()
+    app.router.add_get("/stateful-runtime/reliability", handlers.reliability)
+    app.router.add_get("/v1/records/{kind}", handlers.records)
     runner = web.AppRunner(app, access_log=None)
     await runner.setup()
     await web.TCPSite(runner, "127.0.0.1", 0).start()
@@ -73,10 +173,8 @@ async def started(app: web.Application) -> None:
 
 
 def main() -> None:
-    app = web.Application()
-    app.router.add_get("/stateful-runtime/reliability", reliability)
     loop = asyncio.new_event_loop()
-    loop.run_until_complete(started(app))
+    loop.run_until_complete(started(Told(**json.loads(sys.argv[1]))))
     loop.run_forever()
 
 

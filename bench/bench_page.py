@@ -4,12 +4,13 @@ The handler knows the caller's three labels and walks the same index; how it doe
 were nothing to filter at all, is told as well.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
 
 from measure import Result, compared, in_turns
 from serving import MEMBER, OPERATOR, bare, sidecar
+from telling import told
 from world import Reliability, stored
 
 PATH = "/stateful-runtime/reliability?limit=100"
@@ -28,12 +29,12 @@ def main(folder: Path) -> Iterator[Result]:
     with ExitStack() as stack:
         store = page_store(folder, LABELS)
         ours, logged = (stack.enter_context(sidecar(store, log=level)) for level in ("warning", "info"))
-        theirs = stack.enter_context(bare(store))
-        works = {
+        label, tenant = (stack.enter_context(bare(told(str(store), "acme", index))) for index in ("label", "tenant"))
+        works: dict[str, Callable[[], bytes]] = {
             "operator": lambda: ours.get(PATH, OPERATOR),
-            "labels": lambda: theirs.get(PATH + "&index=label", {}),
+            "labels": lambda: label.get(PATH, {}),
             "member": lambda: ours.get(PATH, MEMBER),
-            "tenant": lambda: theirs.get(PATH + "&index=tenant", {}),
+            "tenant": lambda: tenant.get(PATH, {}),
             "logged": lambda: logged.get(PATH, OPERATOR),
         }
         answers = {work() for work in works.values()}

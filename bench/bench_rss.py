@@ -12,7 +12,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from statistics import median
 
-import psutil
 from filled import fresh_sqlite
 from many_tenants import World
 from measure import Result
@@ -38,10 +37,10 @@ class Memory:
 
     async def watch(self) -> None:
         """Look for ever, and tell."""
-        began, process = time.monotonic(), psutil.Process(self.process.pid)
+        began = time.monotonic()
         while True:
             await asyncio.sleep(LOOK_S)
-            self.seen.append(sum(one.memory_info().rss for one in (process, *process.children())))
+            self.seen.append(resident(self.process.pid))
             done = ", ".join(f"{number:,} {name}" for name, number in sorted(self.soak.done.items()))
             minutes = (time.monotonic() - began) / 60
             revisions = len(self.soak.revisions)
@@ -53,8 +52,15 @@ class Memory:
         return median(self.seen[number * size : (number + 1) * size]) / MEGABYTE
 
 
+def resident(pid: int) -> int:
+    """The bytes of memory that a process and its children have."""
+    kilobytes = next(line for line in Path(f"/proc/{pid}/status").read_text().splitlines() if line.startswith("VmRSS"))
+    children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+    return 1024 * int(kilobytes.split()[1]) + sum(resident(int(child)) for child in children)
+
+
 def main(folder: Path) -> Iterator[Result]:
-    minutes = float(os.environ.get(MINUTES, "60"))
+    minutes = max(1.0, float(os.environ.get(MINUTES, "60")))
     policies = folder / "policies"
     shutil.copytree(shipped_policies(), policies, dirs_exist_ok=True)
     store = fresh_sqlite(folder / "soaked.db", WORLD)

@@ -8,12 +8,14 @@ from itertools import islice
 from pathlib import Path
 
 from many_tenants import World
+from postgres import Server
 from templates import prepared
 from world import kinds
 
 from sidecar.config import Config, StoreConfig
 from sidecar.records.ingest import Intake
 from sidecar.records.opening import open_store
+from sidecar.records.postgres.tables import STORE_VERSION as POSTGRES_VERSION
 from sidecar.records.sqlite.tables import STORE_VERSION
 from sidecar.records.store import Prepared
 
@@ -34,6 +36,16 @@ def fresh_sqlite(path: Path, world: World) -> Path:
         path.with_name(path.name + suffix).unlink(missing_ok=True)
     fill(f"sqlite:///{path}", world)
     return path
+
+
+def postgres_filled(server: Server, world: World) -> str:
+    """The URL of the database with the world's records, its statistics made."""
+    name, part = f"{world.name}_v{POSTGRES_VERSION}", f"{world.name}_part"
+    if not server.holds(name):
+        fill(server.fresh(part), world)
+        server.run("VACUUM (ANALYZE)", part)
+        server.run(f'ALTER DATABASE "{part}" RENAME TO "{name}"')
+    return server.url(name)
 
 
 def fill(url: str, world: World) -> None:

@@ -14,6 +14,7 @@ import bench_hidden
 import bench_load
 import bench_page
 import bench_rss
+import bench_scale
 from measure import Result
 
 Bench = Callable[[Path], Iterator[Result]]
@@ -24,8 +25,9 @@ BENCHES: dict[str, Bench] = {
     "load": bench_load.main,
     "cold": bench_cold.main,
     "engine": bench_engine.main,
+    "scale": bench_scale.main,
 }
-LONG: dict[str, Bench] = {"rss": bench_rss.main}
+LONG: dict[str, Bench] = {"scale-10m": bench_scale.large, "rss": bench_rss.main}
 """They take an hour or gigabytes, and run when they are named."""
 NAMES = f"{', '.join(BENCHES)}, and the long ones {', '.join(LONG)}"
 
@@ -33,9 +35,7 @@ NAMES = f"{', '.join(BENCHES)}, and the long ones {', '.join(LONG)}"
 def main() -> int:
     """Print a table; 1 when something is slower than promised."""
     parser = argparse.ArgumentParser(description="Measure what is promised, each against a baseline of the same run.")
-    parser.add_argument(
-        "names", nargs="*", metavar="NAME", help=f"{NAMES}; without a name all but those"
-    )
+    parser.add_argument("names", nargs="*", metavar="NAME", help=f"{NAMES}; without a name all but those")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the results there too")
     parser.add_argument("--data", type=Path, metavar="DIR", help="keep the stores there and find them there again")
     given = parser.parse_args()

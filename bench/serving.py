@@ -70,9 +70,10 @@ def sidecar(store: Path | str, *, log: str = "warning") -> Iterator[Client]:
 
 
 @contextmanager
-def bare(store: Path) -> Iterator[Client]:
-    """The hand-written handler over the same file."""
-    with answering([sys.executable, str(HERE / "baseline.py"), str(store)], 1) as process, connected(process) as client:
+def bare(told: Mapping[str, Any]) -> Iterator[Client]:
+    """The hand-written handler over the same store, with what it is told."""
+    command = [sys.executable, str(HERE / "baseline.py"), json.dumps(told)]
+    with answering(command, 1) as process, connected(process) as client:
         yield client
 
 

@@ -3,7 +3,7 @@
 import asyncio
 import random
 from collections import Counter
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable, Coroutine
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -29,6 +29,9 @@ DELEGATED = Fields("run-delegated", "delegated", "0" * 32, 1, 1, 1)
 """Of a record in each tenant that only the grant opens to finance."""
 
 
+Work = Callable[[], Coroutine[None, None, None]]
+
+
 @dataclass
 class Soak:
     """The load on one process, and what was done so far."""
@@ -40,7 +43,7 @@ class Soak:
     revisions: set[str] = field(default_factory=set)
     randomly: random.Random = field(default_factory=lambda: random.Random(7))  # noqa: S311 - the same load every time
 
-    async def run(self, seconds: float, watch: Callable[[], Awaitable[None]]) -> None:
+    async def run(self, seconds: float, watch: Work) -> None:
         """All of it at once, until the time is over; the first trouble ends it."""
         async with ClientSession(timeout=TIMEOUT) as session:
             await self._delegate(session)
@@ -55,7 +58,7 @@ class Soak:
             except TimeoutError:
                 return
 
-    async def _again(self, pause_s: float, work: Callable[[], Awaitable[None]]) -> None:
+    async def _again(self, pause_s: float, work: Work) -> None:
         while True:
             await work()
             await asyncio.sleep(pause_s)

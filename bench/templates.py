@@ -30,10 +30,10 @@ def prepared(world: World) -> Iterator[Prepared]:
         yield accepted(intake, kind, record)
     template = lru_cache(TEMPLATES_KEPT)(lambda *label: _Template(intake, *label))
     for number, drawn in enumerate(world.drawn()):
-        record = template(drawn.kind, drawn.tenant, drawn.label).filled(drawn.fields)
+        filled = template(drawn.kind, drawn.tenant, drawn.label).filled(drawn.fields)
         if number % SAMPLED_EACH == 0:
-            assert record == accepted(intake, drawn.kind, drawn.record()), f"{drawn} comes out otherwise"
-        yield record
+            assert filled == accepted(intake, drawn.kind, drawn.record()), f"{drawn} comes out otherwise"
+        yield filled
 
 
 def accepted(intake: Intake, kind: str, record: dict[str, Any]) -> Prepared:
