@@ -5,27 +5,32 @@ import sqlite3
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from itertools import groupby
-from typing import Any
+from typing import Any, NamedTuple
 
 import orjson
 
-from sidecar.errors import RecordConflict, Reject
+from sidecar.errors import RecordConflict
 from sidecar.records.layout import Table, quoted
-from sidecar.records.store import STORED_OTHERWISE, Outcome, Prepared, Tenant
+from sidecar.records.store import Outcome, Prepared, Tenant
+from sidecar.records.upsert import Stored, compares_documents, settle
 
 Key = tuple[str, ...]
 
 
-@dataclass(slots=True)
-class _Stored:
-    """What is stored under a key, or about to be."""
+class _Found(NamedTuple):
+    """What is stored under a key."""
+
+    row: int
+    label: int
+    stored: Stored
+
+
+class _Entry(NamedTuple):
+    """What is to be written, and in whose place."""
 
     row: int | None
     label: int
-    updated_at_ms: int | None
-    doc: bytes
-    record: Prepared | None = None
+    record: Prepared
 
 
 @dataclass
@@ -59,14 +64,12 @@ class Writer:
         With ``overrule`` they replace what is stored whatever it is: newer, or append-only.
         """
         accepted = stale = 0
-        by_kind: dict[str, list[Prepared]] = {}
+        groups: dict[tuple[str, Tenant], list[Prepared]] = {}
         for record in records:
-            by_kind.setdefault(record.kind, []).append(record)
+            groups.setdefault((record.kind, record.tenant), []).append(record)
             accepted += 1
-        for kind, of_kind in by_kind.items():
-            ordered = sorted(of_kind, key=lambda record: self._tenant(record.tenant))
-            for tenant_id, group in groupby(ordered, key=lambda record: self._tenant(record.tenant)):
-                stale += self._put_group(self._tables[kind], tenant_id, list(group), overrule)
+        for (kind, tenant), group in groups.items():
+            stale += self._put_group(self._tables[kind], self._tenant(tenant), group, overrule)
         self._flush_counts()
         return Outcome(accepted, stale)
 
@@ -94,38 +97,28 @@ class Writer:
             tenant_id = self._known_tenant(tenant)
             if tenant_id is not None:
                 stored = self._stored(self._tables[kind], tenant_id, [records[place].key for place in places])
-                known = {key: one.doc for key, one in stored.items()}
+                known = {key: one.stored.doc for key, one in stored.items()}
                 found += [place for place in places if known.get((one := records[place]).key, one.doc) != one.doc]
         return found
 
     def _put_group(self, table: Table, tenant_id: int, records: Sequence[Prepared], overrule: bool) -> int:
         """Store one kind's records of one tenant; how many were stale."""
-        known = self._stored(table, tenant_id, [record.key for record in records])
-        stale, conflicts = 0, []
-        for offered in records:
-            stored = known.get(offered.key)
-            record = offered
-            if stored is not None and record.inherit is not None:
-                record = record.inherit(stored.doc)
-            if stored is not None and not overrule and table.kind.write == "append_only":
-                if stored.doc != record.doc:
-                    conflicts.append(Reject(record.line, record.kind, "", STORED_OTHERWISE))
-                continue
-            if stored is not None and not overrule and _older(record.updated_at_ms, stored.updated_at_ms):
-                stale += 1
-                continue
-            label = self._label(tenant_id, record)
-            row = stored.row if stored is not None else None
-            if stored is not None:
-                self._counts[stored.label] -= 1
+        found = self._stored(table, tenant_id, [record.key for record in records])
+        stored = {key: one.stored for key, one in found.items()}
+        settled = settle(table.kind, ((record.key, record) for record in records), stored, overrule=overrule)
+        if settled.conflicts:
+            raise RecordConflict(settled.conflicts)
+        entries = []
+        for key, record in settled.write.items():
+            before, label = found.get(key), self._label(tenant_id, record)
+            if before is not None:
+                self._counts[before.label] -= 1
             self._counts[label] += 1
-            known[offered.key] = _Stored(row, label, record.updated_at_ms, record.doc, record)
-        if conflicts:
-            raise RecordConflict(conflicts)
-        self._write(table, tenant_id, [entry for entry in known.values() if entry.record is not None])
-        return stale
+            entries.append(_Entry(before.row if before is not None else None, label, record))
+        self._write(table, tenant_id, entries)
+        return settled.stale
 
-    def _write(self, table: Table, tenant_id: int, entries: Sequence[_Stored]) -> None:
+    def _write(self, table: Table, tenant_id: int, entries: Sequence[_Entry]) -> None:
         if not entries:
             return
         names = ["_tenant", "_label", *table.key, *table.order]
@@ -142,14 +135,13 @@ class Writer:
             self._write_lists(table, tenant_id, entries)
         self._authority(table, tenant_id)
 
-    def _write_lists(self, table: Table, tenant_id: int, entries: Sequence[_Stored]) -> None:
-        rows = self._stored(table, tenant_id, [entry.record.key for entry in entries if entry.record is not None])
+    def _write_lists(self, table: Table, tenant_id: int, entries: Sequence[_Entry]) -> None:
+        rows = self._stored(table, tenant_id, [entry.record.key for entry in entries])
         for position, column in enumerate(table.lists):
             values = [
-                (tenant_id, value, entry.label, *record.order, *record.key, rows[record.key].row)
+                (tenant_id, value, entry.label, *entry.record.order, *entry.record.key, rows[entry.record.key].row)
                 for entry in entries
-                if (record := entry.record) is not None
-                for value in dict.fromkeys(record.lists[position])
+                for value in dict.fromkeys(entry.record.lists[position])
             ]
             marks = ", ".join("?" * (4 + len(table.order) + len(table.key)))
             names = ", ".join(("_tenant", "_value", "_label", *table.order, *table.key, "_row"))
@@ -163,7 +155,7 @@ class Writer:
                 f"DELETE FROM {table.list_table(column.name)} WHERE _row = ?", [(row,) for row in rows]
             )
 
-    def _stored(self, table: Table, tenant_id: int, keys: Sequence[Key]) -> dict[Key, _Stored]:
+    def _stored(self, table: Table, tenant_id: int, keys: Sequence[Key]) -> dict[Key, _Found]:
         """What is stored under the keys, by key. Documents are read only where the write rule compares them."""
         same = " AND ".join(f"r.{name} = j.value ->> {place}" for place, name in enumerate(table.key))
         found = self._connection.execute(
@@ -172,7 +164,7 @@ class Writer:
             f"INDEXED BY {quoted(f'record_{table.kind.name} key')} ON r._tenant = ? AND {same}",
             (orjson.dumps(keys).decode(), tenant_id),
         )
-        return {tuple(key): _Stored(row, label, updated, doc) for row, label, updated, doc, *key in found}
+        return {tuple(key): _Found(row, label, Stored(updated, doc)) for row, label, updated, doc, *key in found}
 
     def _tenant(self, tenant: Tenant) -> int:
         known = self._interned.tenants.get(tenant)
@@ -231,16 +223,11 @@ class Writer:
 
 def _document(table: Table) -> str:
     """The stored document where the write rule compares with it, else an empty one."""
-    return "r._doc" if table.kind.write == "append_only" or table.kind.projection else "x''"
+    return "r._doc" if compares_documents(table.kind) else "x''"
 
 
-def _older(offered: int | None, stored: int | None) -> bool:
-    return offered is not None and stored is not None and offered < stored
-
-
-def _values(tenant_id: int, entry: _Stored) -> tuple[Any, ...]:
+def _values(tenant_id: int, entry: _Entry) -> tuple[Any, ...]:
     record = entry.record
-    assert record is not None
     return (
         *(tenant_id, entry.label, *record.key, *record.order, *record.columns),
         *(record.updated_at_ms, record.doc, record.source),
