@@ -1,0 +1,265 @@
+"""``sidecar serve`` with several workers: one door, one store, one revision, and no process left behind."""
+
+import os
+import signal
+import socket
+import time
+from collections.abc import Callable
+from pathlib import Path
+from threading import Thread
+from typing import Any
+
+import pytest
+from offered import lines, membership, scope, unit, wait
+from serving_process import eventually, read_answer, refused
+from test_serve import CHOICE, write_policy
+from workers_process import Held, Workers, workers
+
+RECORDS = "/admin/v1/records"
+WAITS = "/v1/records/wait"
+NDJSON = "application/x-ndjson"
+LONGEST_BOTH_S = 1.0
+WRITES = 40
+
+
+def store(connection: Held, *records: tuple[str, Any]) -> None:
+    """Hand records over to the worker that holds a connection."""
+    answer = connection.ask("POST", RECORDS, lines(*records), content_type=NDJSON)
+    assert (answer.status, answer.body) == (200, {"accepted": len(records)}), answer
+
+
+def names(body: Any) -> list[str]:
+    return [record["wait_id"] for record in body["records"]]
+
+
+def told(served: Workers) -> list[tuple[str | None, str | None]]:
+    """What each worker says of its policies: revision and trouble."""
+    return [
+        (policy["revision"], policy["trouble"])
+        for policy in (served.readiness(pid).body["policy"] for pid in served.pids)
+    ]
+
+
+def test_a_killed_worker_is_replaced_and_the_others_answer_meanwhile(tmp_path: Path) -> None:
+    """A crash costs nobody an answer who connects afterwards, is told in a sentence, and another process takes over."""
+    with workers(tmp_path) as served:
+        first, second = served.pids
+        assert {served.readiness(pid).body["worker"] for pid in (first, second)} == {1, 2}
+        number = served.readiness(first).body["worker"]
+        os.kill(first, signal.SIGKILL)
+        for _ in range(50):
+            assert served.process.get().status == 200
+        fresh = served.replaced(first)
+        assert second in served.pids
+        ready = served.readiness(fresh)
+        assert (ready.status, ready.body["worker"]) == (200, number)
+        served.process.process.send_signal(signal.SIGTERM)
+        code, said = served.process.end()
+        assert code == 0
+        assert f"worker {number} was killed by signal 9 after" in said
+        assert "another is started in 0.1 s" in said
+
+
+def test_a_worker_that_is_told_to_end_drains_and_is_replaced(tmp_path: Path) -> None:
+    """SIGTERM to one worker lets its request under way end; the socket file stays, and the others accept."""
+    path = tmp_path / "public.sock"
+    with workers(tmp_path, listen=f"unix:{path}") as served:
+        under_way = [served.process.connect() for _ in range(2)]
+        for connection in under_way:
+            connection.sendall(f"{CHOICE}Connection: close\r\nContent-Length: 20\r\n\r\n{{".encode())
+        eventually(lambda: served.process.get().status == 200)
+        first = served.pids[0]
+        os.kill(first, signal.SIGTERM)
+        eventually(lambda: served.readiness(first).status == 503)
+        assert served.process.get().status == 200
+        for connection in under_way:
+            connection.sendall(b'"choice":"retry"  }')
+            assert read_answer(connection).status in (400, 401, 404)
+        served.replaced(first)
+        assert path.exists()
+        assert served.process.get().status == 200
+
+
+def test_sigterm_drains_all_workers_and_exits_0(tmp_path: Path) -> None:
+    """After SIGTERM nobody new is let in and readiness is red, but who was asking gets an answer; no process is left."""
+    path = tmp_path / "public.sock"
+    with workers(tmp_path, listen=f"unix:{path}", admin_listen="127.0.0.1:0") as served:
+        pids = served.pids
+        under_way = served.process.connect()
+        under_way.sendall(f"{CHOICE}Content-Length: 20\r\n\r\n{{".encode())
+        eventually(lambda: served.process.get().status == 200)
+        served.process.process.send_signal(signal.SIGTERM)
+        eventually(lambda: not path.exists())
+        eventually(lambda: len(served.pids) == 1)
+        ready = served.readiness(served.pids[0])
+        assert (ready.status, ready.body["status"]) == (503, "draining")
+        under_way.sendall(b'"choice":"retry"  }')
+        answer = read_answer(under_way)
+        assert answer.status in (400, 401, 404)
+        assert answer.headers["connection"] == "close"
+        assert served.process.end()[0] == 0
+        assert not any(Path(f"/proc/{pid}").exists() for pid in pids)
+
+
+def test_workers_whose_supervisor_was_killed_end_and_leave_their_addresses(tmp_path: Path) -> None:
+    """Without a supervisor no worker answers for ever: a request under way ends, and a successor starts at once."""
+    with workers(tmp_path) as served:
+        pids = served.pids
+        under_way = served.process.connect()
+        under_way.sendall(f"{CHOICE}Content-Length: 20\r\n\r\n{{".encode())
+        eventually(lambda: served.process.get().status == 200)
+        served.process.process.send_signal(signal.SIGKILL)
+        served.process.process.wait(10)
+        addresses = {"listen": f"127.0.0.1:{served.public}", "admin_listen": f"127.0.0.1:{served.admin}"}
+        eventually(lambda: not any(listens(port) for port in (served.public, served.admin)))
+        with workers(tmp_path, **addresses) as successor:
+            assert successor.process.get().status == 200
+            under_way.sendall(b'"choice":"retry"  }')
+            assert read_answer(under_way).status in (400, 401, 404)
+            eventually(lambda: not any(Path(f"/proc/{pid}").exists() for pid in pids))
+
+
+def listens(port: int) -> bool:
+    with socket.socket() as knock:
+        return knock.connect_ex(("127.0.0.1", port)) == 0
+
+
+@pytest.mark.parametrize(
+    ("settings", "sentence"),
+    [
+        ({"store": {"url": "sqlite:////nowhere/at/all.db"}}, "must be a file in a folder that is there"),
+        ({"admin_listen": "0.0.0.0:0"}, "0.0.0.0:0 without a token"),
+        ({"listen": "unix:/nowhere/at/all.sock"}, "cannot listen on unix:/nowhere/at/all.sock"),
+    ],
+)
+def test_what_cannot_serve_is_told_once_with_exit_code_2(
+    tmp_path: Path, settings: dict[str, Any], sentence: str
+) -> None:
+    """A start that cannot succeed ends at once, with the sentence that one process would give, and no retries."""
+    code, said = refused(tmp_path, {"workers": 2, **settings}, SIDECAR_ADMIN_TOKEN="")
+    assert code == 2
+    assert said.count(sentence) == 1
+    assert "Traceback" not in said
+
+
+def test_new_policies_come_in_force_in_all_workers_within_a_second(tmp_path: Path) -> None:
+    """Whoever asks all workers in turn sees the old revision and the new one together for a second at most."""
+    folder = tmp_path / "policies"
+    settings: dict[str, Any] = {"policies": [write_policy(folder, "'true'")], "reload": {"poll_ms": 50}}
+    with workers(tmp_path, 3, **settings) as served:
+        old = served.process.policy()
+        seen: list[tuple[float, str]] = []
+        write_policy(folder, "record.status == 'waiting'")
+        eventually(lambda: all_asked(served, seen)[-1] != old and len({*all_asked(served, seen)}) == 1)
+    moments = [at for at, revision in seen if revision == old], [at for at, revision in seen if revision != old]
+    assert max(moments[0]) - min(moments[1]) < LONGEST_BOTH_S
+
+
+def all_asked(served: Workers, seen: list[tuple[float, str]]) -> list[str]:
+    """The revision under which each worker answers, noted with its moment."""
+    found = []
+    for pid in served.pids:
+        with served.held(pid, served.public) as connection:
+            answer = connection.ask("GET", WAITS)
+            found.append(answer.headers["x-sidecar-policy"])
+            seen.append((time.monotonic(), found[-1]))
+    return found
+
+
+def test_sighup_reaches_all_workers(tmp_path: Path) -> None:
+    """With watching off one signal to the supervisor swaps the policies of all, and a signal to a worker does nothing."""
+    folder = tmp_path / "policies"
+    settings: dict[str, Any] = {"policies": [write_policy(folder, "'true'")], "reload": {"watch": False}}
+    with workers(tmp_path, **settings) as served:
+        ((old, _), _) = told(served)
+        write_policy(folder, "'false'")
+        for pid in served.pids:
+            os.kill(pid, signal.SIGHUP)
+        time.sleep(0.3)
+        assert told(served) == [(old, None)] * 2
+        served.process.process.send_signal(signal.SIGHUP)
+        eventually(lambda: old not in {revision for revision, _ in told(served)})
+        assert len({*told(served)}) == 1
+        served.process.process.send_signal(signal.SIGTERM)
+        code, said = served.process.end()
+        assert code == 0
+        assert said.count("are in force") == 1
+
+
+def test_a_worker_born_beside_broken_policies_has_the_last_good_ones(tmp_path: Path) -> None:
+    """Trouble is told by every worker; one that starts meanwhile answers as the others do, until the files are mended."""
+    folder = tmp_path / "policies"
+    settings: dict[str, Any] = {"policies": [write_policy(folder, "'true'")], "reload": {"poll_ms": 50}}
+    with workers(tmp_path, **settings) as served:
+        good = served.process.policy()
+        write_policy(folder, "record.statu == 'waiting'")
+        eventually(lambda: all(trouble for _, trouble in told(served)))
+        first = served.pids[0]
+        os.kill(first, signal.SIGKILL)
+        fresh = served.replaced(first)
+        with served.held(fresh, served.public) as connection:
+            answer = connection.ask("GET", WAITS)
+            assert (answer.status, answer.headers["x-sidecar-policy"]) == (200, good)
+        assert f"{folder}/waits.yaml:7:" in served.readiness(fresh).body["policy"]["trouble"]
+        write_policy(folder, "'true'")
+        eventually(lambda: told(served) == [(good, None)] * 2)
+
+
+def test_a_cursor_of_one_worker_is_taken_by_the_others(tmp_path: Path) -> None:
+    """A walk whose pages come from one worker after the other sees every record once."""
+    count = 9
+    with workers(tmp_path, 3) as served:
+        one, *_ = pids = served.pids
+        with served.held(one, served.admin) as connection:
+            store(connection, *[("wait", wait(f"w-{number}")) for number in range(count)])
+        walked: list[str] = []
+        path, turn = f"{WAITS}?limit=2", 0
+        while path:
+            with served.held(pids[turn % 3], served.public) as connection:
+                body = connection.ask("GET", path).body
+            walked += names(body)
+            path, turn = f"{WAITS}?limit=2&cursor={body['next']}" if body["next"] else "", turn + 1
+        assert walked == [f"w-{number}" for number in range(count)]
+        assert turn >= 3
+
+
+def test_what_one_worker_takes_away_the_next_request_to_another_misses(tmp_path: Path) -> None:
+    """A membership that ends through one worker opens nothing at another, which had just used it."""
+    ann = {"x_tandem_actor_id": "ann"}
+    hidden = ("wait", wait(scope={**scope(), "owning_org_unit_id": "finance"}))
+    with workers(tmp_path) as served:
+        one, other = served.pids
+        with served.held(one, served.admin) as admin, served.held(other, served.public) as public:
+            store(admin, ("org_unit", unit()), hidden)
+            for _ in range(5):
+                store(admin, ("org_unit_membership", membership()))
+                assert names(public.ask("GET", WAITS, **ann).body) == ["w"]
+                query = "org_id=acme&workspace_id=main"
+                assert admin.ask("DELETE", f"{RECORDS}/org_unit_membership/m?{query}").status == 200
+                assert names(public.ask("GET", WAITS, **ann).body) == []
+
+
+def test_workers_that_write_at_once_wait_for_each_other(tmp_path: Path) -> None:
+    """Two workers write to one store at the same time: each write is answered with 200, and none is lost."""
+    with workers(tmp_path) as served:
+        statuses: list[int] = []
+
+        def write(pid: int, first: int) -> None:
+            with served.held(pid, served.admin) as connection:
+                for number in range(first, first + WRITES):
+                    body = lines(("wait", wait(f"w-{number:04}")))
+                    statuses.append(connection.ask("POST", RECORDS, body, content_type=NDJSON).status)
+
+        run_at_once(*[lambda pid=pid, place=place: write(pid, place * WRITES) for place, pid in enumerate(served.pids)])
+        assert statuses == [200] * (2 * WRITES)
+        with served.held(served.pids[0], served.public) as connection:
+            body = connection.ask("GET", f"{WAITS}?limit=1000").body
+        assert names(body) == [f"w-{number:04}" for number in range(2 * WRITES)]
+
+
+def run_at_once(*works: Callable[[], None]) -> None:
+    threads = [Thread(target=work) for work in works]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
