@@ -1,0 +1,168 @@
+"""How new policies are brought to several workers: prepared by all, and only then in force, in all of them."""
+
+from dataclasses import dataclass, field
+from types import SimpleNamespace
+from typing import Any, cast
+
+import pytest
+
+from sidecar.http.orders import Message
+from sidecar.http.rollout import LONGEST_S, Rollout
+from sidecar.policy.bundle import Bundle
+from sidecar.policy.current import Bundles, Fingerprint, Proof, Reload
+
+
+@dataclass
+class Files(Bundles):
+    """Bundles whose files are said to be of a revision, or to be wrong."""
+
+    revision: str | None = "r1"
+    now: Fingerprint = (("a.yaml", 1, 1),)
+
+    def __post_init__(self) -> None:
+        super().__init__([], cast("Any", {}))
+        self.settle(self.prove())
+
+    def fingerprint(self) -> Fingerprint:
+        return self.now
+
+    def _proven(self) -> Proof:
+        if self.revision is None:
+            return Proof(None, "wrong")
+        return Proof(cast("Bundle", SimpleNamespace(revision=self.revision)))
+
+    def become(self, revision: str | None) -> None:
+        name, changed, size = self.now[0]
+        self.revision, self.now = revision, ((name, changed + 1, size),)
+
+
+@dataclass
+class Told:
+    """A worker that writes down its orders."""
+
+    number: int
+    orders: list[Message] = field(default_factory=list)
+
+    def tell(self, order: Message) -> None:
+        self.orders.append(order)
+
+
+@dataclass
+class World:
+    files: Files
+    workers: list[Told]
+    rollout: Rollout
+
+    def asked(self, revision: str | None) -> None:
+        self.files.become(revision)
+        self.rollout.turn(0.0, asked=True)
+
+    @property
+    def orders(self) -> list[list[Message]]:
+        return [worker.orders for worker in self.workers]
+
+    @property
+    def in_force(self) -> str:
+        assert self.files.current is not None
+        return self.files.current.revision
+
+
+@pytest.fixture
+def world() -> World:
+    files, workers = Files(), [Told(1), Told(2)]
+    return World(files, workers, Rollout(files, lambda: workers, None))
+
+
+def test_nobody_goes_on_before_all_have_prepared(world: World) -> None:
+    """All are told to prepare; the order to go on is given to all, once the last has said that it has."""
+    world.asked("r2")
+    world.rollout.prepared(1, "r2", "r2")
+    assert world.orders == [[{"prepare": "r2"}]] * 2
+    assert world.in_force == "r1"
+    world.rollout.prepared(2, "r2", "r2")
+    assert world.orders == [[{"prepare": "r2"}, {"enforce": "r2"}]] * 2
+    assert world.in_force == "r2"
+
+
+def test_a_worker_that_ends_is_not_waited_for(world: World) -> None:
+    """One that crashes while preparing delays nobody."""
+    world.asked("r2")
+    world.rollout.prepared(1, "r2", "r2")
+    gone = world.workers.pop()
+    world.rollout.gone(gone.number)
+    assert world.orders == [[{"prepare": "r2"}, {"enforce": "r2"}]]
+
+
+def test_a_worker_that_starts_meanwhile_is_led_along(world: World) -> None:
+    """Born under the old policies, it prepares the new ones too, and is waited for."""
+    world.asked("r2")
+    third = Told(3)
+    world.workers.append(third)
+    world.rollout.born(third)
+    world.rollout.prepared(1, "r2", "r2")
+    world.rollout.prepared(2, "r2", "r2")
+    assert world.in_force == "r1"
+    world.rollout.prepared(3, "r2", "r2")
+    assert world.orders == [[{"prepare": "r2"}, {"enforce": "r2"}]] * 3
+    world.rollout.born(fourth := Told(4))
+    assert fourth.orders == []
+
+
+def test_a_worker_that_hangs_is_waited_for_so_long_only(world: World) -> None:
+    """After a while the others go on, and it does when it has prepared."""
+    world.asked("r2")
+    world.rollout.prepared(1, "r2", "r2")
+    assert world.rollout.due(1.0) == LONGEST_S - 1
+    world.rollout.turn(LONGEST_S - 1, asked=False)
+    assert world.in_force == "r1"
+    world.rollout.turn(LONGEST_S, asked=False)
+    assert world.orders == [[{"prepare": "r2"}, {"enforce": "r2"}]] * 2
+    assert (world.in_force, world.rollout.due(LONGEST_S)) == ("r2", None)
+
+
+def test_files_that_change_while_they_are_read_are_read_again(world: World) -> None:
+    """A worker that found other policies than were wanted stops the step for all; the next look finds a change."""
+    world.asked("r2")
+    world.rollout.prepared(1, "r2", "r2")
+    world.rollout.prepared(2, "r2", "r3")
+    assert world.orders == [[{"prepare": "r2"}]] * 2
+    assert (world.in_force, world.files.read) == ("r1", None)
+    world.asked("r3")
+    world.rollout.prepared(1, "r2", "r2")
+    for number in (1, 2):
+        world.rollout.prepared(number, "r3", "r3")
+    assert world.orders == [[{"prepare": "r2"}, {"prepare": "r3"}, {"enforce": "r3"}]] * 2
+
+
+def test_trouble_and_its_end_are_told_and_nothing_else_changes(world: World) -> None:
+    """Wrong files are told to all, and so is that they are those in force again; nobody compiles anything."""
+    world.asked(None)
+    assert (world.in_force, world.files.trouble) == ("r1", "wrong")
+    world.asked("r1")
+    assert world.orders == [[{"keep": "wrong"}, {"keep": None}]] * 2
+    assert world.files.trouble is None
+
+
+def test_files_are_looked_at_as_often_as_is_set() -> None:
+    """A change is acted on when two looks in a row found it, and no look comes before its time."""
+    files, worker = Files(), Told(1)
+    rollout = Rollout(files, lambda: [worker], 2.0)
+    rollout.turn(10.0, asked=False)
+    assert rollout.due(10.5) == 1.5
+    files.become("r2")
+    rollout.turn(11.9, asked=False)
+    rollout.turn(12.0, asked=False)
+    assert worker.orders == []
+    rollout.turn(14.0, asked=False)
+    assert worker.orders == [{"prepare": "r2"}]
+
+
+def test_an_error_that_nobody_foresaw_ends_nothing(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """When the files cannot even be read those in force stay, and nobody is told anything."""
+
+    def broken() -> Reload:
+        raise RuntimeError("broken")
+
+    monkeypatch.setattr(world.files, "_proven", broken)
+    world.asked("r2")
+    assert (world.in_force, world.orders) == ("r1", [[], []])

@@ -1,0 +1,130 @@
+"""What a supervisor does with workers that do not do as they should."""
+
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from typing import Any, cast
+
+import pytest
+
+from sidecar.http import supervise
+from sidecar.http.forked import Signals
+from sidecar.http.supervise import FIRST_DELAY_S, LONGEST_DELAY_S, PROVEN_S, Supervisor, Worker
+from sidecar.policy.current import Bundles
+
+SCRIPT = """
+import signal, socket, sys, time
+from sidecar.http import supervise
+from sidecar.http.forked import Signals
+from sidecar.http.orders import line as message
+from sidecar.policy.current import Bundles
+
+supervise.GRACE_S = 0.2
+how = sys.argv[1]
+
+class Job:
+    def work(self, number, line):
+        print("began", number, flush=True)
+        if how == "fails" and number == 2:
+            return 7
+        if how == "breaks" and number == 2:
+            raise RuntimeError("broken")
+        if how == "misses" and number == 2:
+            raise FileNotFoundError("there is no such thing")
+        if how == "hangs":
+            signal.signal(signal.SIGTERM, signal.SIG_IGN)
+        line.send(message({"ready": True}))
+        time.sleep(60)
+        return 0
+    def opened(self):
+        print("opened", flush=True)
+    def left(self, number):
+        print("left", number, flush=True)
+    def ending(self):
+        print("ending", flush=True)
+
+signals = Signals()
+with signals.heard():
+    job = supervise.Supervisor(Job(), 2, Bundles([], {}), signals, every_s=None, drain_s=0.1)
+    sys.exit(job.run())
+"""
+
+
+def started(how: str) -> "subprocess.Popen[str]":
+    return subprocess.Popen(
+        [sys.executable, "-c", SCRIPT, how], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )
+
+
+@pytest.mark.parametrize(
+    ("how", "code", "sentence"),
+    [("fails", 7, ""), ("breaks", 1, "RuntimeError: broken"), ("misses", 2, "there is no such thing")],
+)
+def test_a_worker_that_never_becomes_ready_ends_all(how: str, code: int, sentence: str) -> None:
+    """Its exit code is the supervisor's, with the reason on standard error; nobody is told that requests are answered."""
+    process = started(how)
+    out, said = process.communicate(timeout=30)
+    assert process.returncode == code
+    assert sentence in said
+    assert ("Traceback" in said) == (how == "breaks")
+    assert "before it was ready" in said
+    assert out.count("began 2") == 1
+    assert "opened" not in out
+    assert "ending" in out
+
+
+def test_a_worker_that_does_not_end_is_killed() -> None:
+    """Draining is bounded whatever a worker does: afterwards it is killed, and the end is an ordinary one."""
+    process = started("hangs")
+    assert process.stdout is not None
+    told = [process.stdout.readline() for _ in range(3)]
+    assert told[-1] == "opened\n"
+    process.send_signal(signal.SIGTERM)
+    out, _ = process.communicate(timeout=30)
+    assert process.returncode == 0
+    assert sorted(out.split("\n")) == ["", "ending", "left 1", "left 2"]
+
+
+@pytest.fixture
+def supervisor() -> Iterator[Supervisor]:
+    signals = Signals()
+    yield Supervisor(cast("Any", None), 2, Bundles([], cast("Any", {})), signals, every_s=None, drain_s=1.0)
+    signals.close()
+
+
+def test_crashes_in_a_row_are_answered_ever_later(supervisor: Supervisor) -> None:
+    """Each delay is twice the one before, up to the longest; a worker that lived for a while begins anew."""
+    supervisor._all_ready = True
+    worker = Worker(1)
+
+    def delay(lived_s: float) -> float:
+        now = time.monotonic()
+        worker.since = now - lived_s
+        supervisor._ended(worker, -9)
+        assert worker.due is not None
+        return worker.due - now
+
+    delays = [delay(0.0) for _ in range(9)]
+    expected = [min(FIRST_DELAY_S * 2**crashes, LONGEST_DELAY_S) for crashes in range(9)]
+    assert delays == pytest.approx(expected, abs=FIRST_DELAY_S / 2)
+    assert delays[-1] == pytest.approx(LONGEST_DELAY_S, abs=FIRST_DELAY_S / 2)
+    assert delay(PROVEN_S) == pytest.approx(FIRST_DELAY_S, abs=FIRST_DELAY_S / 2)
+
+
+def test_a_machine_without_room_for_a_process_is_asked_again(
+    supervisor: Supervisor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A worker that cannot be forked is tried again later, as one that crashed."""
+
+    def full(*_: object) -> None:
+        raise BlockingIOError(11, "Resource temporarily unavailable")
+
+    monkeypatch.setattr(supervise, "forked", full)
+    supervisor._all_ready = True
+    (worker, _) = supervisor._workers
+    supervisor._start(worker)
+    assert (worker.pid, worker.crashes) == (0, 1)
+    assert worker.due is not None
+    assert supervisor._code is None
