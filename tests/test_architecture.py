@@ -49,6 +49,7 @@ DOORS: dict[str, set[str]] = {
     "jsonschema": {"validated.py", "records/annotations.py", "records/explain.py"},
     "jsonschema_rs": {"records/"},
     "orjson": {"validated.py", "records/", "identity/", "policy/", "readmodels/", "http/", "cli/"},
+    "prometheus_client": {"http/metrics.py"},
     "re2": {"cel/"},
     "sqlite3": {"records/sqlite/", "records/ledger.py"},
     "tqdm": {"cli/load.py"},

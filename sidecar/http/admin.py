@@ -15,6 +15,7 @@ from sidecar.http import query as forms
 from sidecar.http.answer import POLICY_HEADER, fault, respond
 from sidecar.http.app import Handler, mapped
 from sidecar.http.body import refuse_packed
+from sidecar.http.following import require_writable
 from sidecar.http.ndjson import LineTooLong, body_lines
 from sidecar.http.offer import Offer
 from sidecar.http.service import SERVICE, Service
@@ -151,6 +152,7 @@ async def delete_record(request: web.Request) -> web.Response:
         raise web.HTTPMethodNotAllowed("DELETE", ["PUT"])
     tenant = _tenant(request)
     require_tenant(request[WRITER], tenant)
+    require_writable(request.app[SERVICE], kind.name)
     async with request.app[SERVICE].store.change(tenant) as change:
         if not await change.delete(kind.name, key):
             raise no_record()

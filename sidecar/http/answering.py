@@ -11,6 +11,7 @@ from sidecar.config import Config
 from sidecar.http.admin import create_admin_app
 from sidecar.http.app import create_app
 from sidecar.http.connections import Bounds
+from sidecar.http.following import caught_up, following
 from sidecar.http.health import DRAINING, WORKER
 from sidecar.http.listening import Door, Listener
 from sidecar.http.service import Service
@@ -85,10 +86,12 @@ class Answering:
         public = Listener(self.doors.public, app, bounds, drain_s)
         admin = Listener(self.doors.admin, admin_app, bounds, drain_s)
         try:
-            for listener in (admin, public):
-                await listener.open(lambda: _revision(service.bundles))
-            opened()
-            await end.asked.wait()
+            async with following(service.follower):
+                await admin.open(lambda: _revision(service.bundles))
+                if await caught_up(service.follower, end.asked):
+                    await public.open(lambda: _revision(service.bundles))
+                    opened()
+                await end.asked.wait()
         finally:
             admin_app[DRAINING].set()
             if end.abandoned:

@@ -39,6 +39,7 @@ async def _decided(request: web.Request, handler: Handler) -> web.StreamResponse
     event = Decisions.begin(request)
     response = await handler(request)
     response.headers[POLICY_HEADER] = bundle.revision
+    service.metrics.answered(event.route, response.status, event.seconds)
     event.end(response.status, bundle.revision, request.get(IDENTITY))
     return response
 

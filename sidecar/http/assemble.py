@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from sidecar.config import Config
 from sidecar.http.cursor import Sealer, new_key
+from sidecar.http.following import follower_of
 from sidecar.http.service import Service, Trust, clock_ms
 from sidecar.identity.authenticate import Peers
 from sidecar.identity.callers import Callers
@@ -60,6 +61,7 @@ async def assembled(config: Config, ground: Ground, *, clock: Callable[[], int] 
         sealer=Sealer(config.cursor.keys or await _shared_keys(store)),
         trust=_trust(config),
         clock=clock,
+        follower=follower_of(config.runtime, store, ground.kinds, ground.intake, clock),
     )
 
 

@@ -27,6 +27,11 @@ class Decisions:
         resource = request.match_info.route.resource
         return cls(request.method, "" if resource is None else resource.canonical, time.perf_counter())
 
+    @property
+    def seconds(self) -> float:
+        """How long it is under way."""
+        return time.perf_counter() - self.began
+
     def end(self, status: int, revision: str, identity: Identity | None) -> None:
         """Log the answer: who asked what, under which policies, with which outcome. Ids are escaped and cut."""
         if not log.isEnabledFor(logging.INFO):
@@ -42,6 +47,6 @@ class Decisions:
             "status": status,
             "revision": revision,
             **{name: value[:LONGEST_TEXT] for name, value in who.items()},
-            "ms": round((time.perf_counter() - self.began) * 1000, 3),
+            "ms": round(self.seconds * 1000, 3),
         }
         log.info("%s", json.dumps(event))

@@ -1,4 +1,4 @@
-"""Whether the process lives, and whether it can answer. Neither needs a token."""
+"""Whether the process lives and whether it can answer, which needs no token; and what is counted of it."""
 
 import asyncio
 import logging
@@ -8,6 +8,8 @@ from aiohttp import web
 
 from sidecar.errors import StoreError
 from sidecar.http.answer import respond
+from sidecar.http.following import told
+from sidecar.http.metrics import CONTENT_TYPE, State
 from sidecar.http.service import SERVICE
 from sidecar.records.store import Store
 
@@ -31,7 +33,10 @@ async def readyz(request: web.Request) -> web.Response:
     service = request.app[SERVICE]
     bundle, stored = service.bundles.current, await _answers(service.store)
     draining = request.app[DRAINING].is_set()
-    ready = bundle is not None and stored and not draining
+    follower = service.follower
+    ready = (
+        bundle is not None and stored and not draining and (follower is None or follower.progress.caught_up.is_set())
+    )
     policy = {
         "revision": None if bundle is None else bundle.revision,
         "loaded_at_ms": service.bundles.loaded_at_ms,
@@ -42,9 +47,19 @@ async def readyz(request: web.Request) -> web.Response:
         "policy": policy,
         "store": "ok" if stored else "unavailable",
     }
+    if follower is not None:
+        body["follow"] = told(follower, service.clock())
     if (worker := request.app[WORKER]) is not None:
         body["worker"] = worker
     return respond(body, 200 if ready else 503)
+
+
+async def metrics(request: web.Request) -> web.Response:
+    """What is counted of this process."""
+    service = request.app[SERVICE]
+    progress = None if service.follower is None else service.follower.progress
+    state = State(service.bundles, progress, service.clock(), request.app[WORKER])
+    return web.Response(body=service.metrics.text(state), headers={"Content-Type": CONTENT_TYPE})
 
 
 async def _answers(store: Store) -> bool:
@@ -57,4 +72,4 @@ async def _answers(store: Store) -> bool:
     return True
 
 
-ROUTES = (web.get("/livez", livez), web.get("/readyz", readyz))
+ROUTES = (web.get("/livez", livez), web.get("/readyz", readyz), web.get("/metrics", metrics))

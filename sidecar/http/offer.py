@@ -9,6 +9,7 @@ from aiohttp import web
 from sidecar.config import Writer
 from sidecar.errors import RecordConflict, Reject
 from sidecar.http.answer import fault, respond
+from sidecar.http.following import require_writable
 from sidecar.http.service import Service
 from sidecar.http.tokens import require_kind, require_tenant
 from sidecar.records.kind import Kind
@@ -45,6 +46,7 @@ class Offer:
             return None
         require_kind(self.writer, result.kind)
         require_tenant(self.writer, result.tenant)
+        require_writable(self.service, result.kind)
         if not self._rejected:
             self._prepared.append(result)
         return result

@@ -9,6 +9,7 @@ from sidecar.http import query as forms
 from sidecar.http.answer import respond
 from sidecar.http.body import json_body
 from sidecar.http.cursor import Bond, Sealer
+from sidecar.http.following import require_writable
 from sidecar.http.service import SERVICE, changing, reading
 from sidecar.readmodels import choices, recovery, reliability, runs, timeline
 from sidecar.readmodels import observability as observed
@@ -113,6 +114,7 @@ async def resume_plan(request: web.Request) -> web.Response:
 
 async def choose_recovery(request: web.Request) -> web.Response:
     """Record what an operator decided about one run."""
+    require_writable(request.app[SERVICE])
     run_id = _part(request, _RUN)
     choice = choices.read_choice(await json_body(request))
     forms.NOTHING.read(_asked_for(request))

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from aiohttp import web
 
 from sidecar.http.cursor import Sealer
+from sidecar.http.metrics import Metrics
 from sidecar.identity.authenticate import Peers
 from sidecar.identity.caller import Caller, Identity
 from sidecar.identity.callers import Callers
@@ -17,6 +18,7 @@ from sidecar.policy.current import Bundles
 from sidecar.policy.judge import Judge, Verdicts
 from sidecar.readmodels.catalogue import CATALOGUE_KINDS, SeenCatalogue, seen_catalogue
 from sidecar.readmodels.plan import Plan, T, carried_out
+from sidecar.records.follow.follower import Follower
 from sidecar.records.ingest import Intake
 from sidecar.records.kind import Kinds
 from sidecar.records.store import Change, Snapshot, Store, Tenant
@@ -74,7 +76,9 @@ class Service:
     sealer: Sealer
     trust: Trust
     clock: Callable[[], int] = clock_ms
+    follower: Follower | None = None
     catalogues: Catalogues = field(default_factory=Catalogues)
+    metrics: Metrics = field(default_factory=Metrics)
 
 
 SERVICE: web.AppKey[Service] = web.AppKey("service", Service)
