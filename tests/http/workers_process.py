@@ -80,11 +80,11 @@ class Workers:
         with self.held(pid, self.admin) as connection:
             return connection.ask("GET", "/readyz")
 
-    def replaced(self, pid: int) -> int:
+    def replaced(self, pid: int, within_s: float = 20.0) -> int:
         """Wait until another process has the place of one that ended."""
         others = {*self.pids} - {pid}
         count = len(others) + 1
-        eventually(lambda: pid not in self.pids and len(self.pids) == count)
+        eventually(lambda: pid not in self.pids and len(self.pids) == count, within_s)
         (fresh,) = {*self.pids} - others
         return fresh
 

@@ -1,0 +1,68 @@
+"""Processes are killed while they take records in: what was acknowledged is there afterwards, whoever was killed.
+
+``FAULT_ROUNDS`` says how often (3), ``FAULT_STORE`` on which store (a new SQLite file).
+"""
+
+import os
+import signal
+from pathlib import Path
+from typing import Any
+
+import pytest
+from ingesting import History, ingesting
+from serving_process import eventually
+from workers_process import Workers, workers
+
+ROUNDS = int(os.environ.get("FAULT_ROUNDS", "3"))
+PATIENCE_S = 60.0
+MORE = 5
+"""How many batches have to be acknowledged between two kills."""
+
+
+@pytest.fixture
+def settings(tmp_path: Path) -> dict[str, Any]:
+    """A store that outlives the processes, and few words from them."""
+    url = os.environ.get("FAULT_STORE", f"sqlite:///{tmp_path}/sidecar.db")
+    return {"store": {"url": url}, "log": {"level": "error"}}
+
+
+def goes_on(history: History) -> None:
+    """Wait until some more is acknowledged."""
+    before = len(history.acknowledged)
+    eventually(lambda: len(history.acknowledged) >= before + MORE, PATIENCE_S)
+
+
+def killed(served: Workers) -> list[int]:
+    """Kill the supervisor; the workers that it leaves."""
+    pids = served.pids
+    served.process.process.send_signal(signal.SIGKILL)
+    served.process.process.wait(10)
+    return pids
+
+
+def test_no_acknowledged_record_is_lost_with_a_worker(tmp_path: Path, settings: dict[str, Any]) -> None:
+    """Workers are killed in turn under two clients: another takes over each time, and every acknowledged batch is there."""
+    history = History()
+    with workers(tmp_path, **settings) as served:
+        with ingesting(history, served.admin):
+            for number in range(ROUNDS):
+                goes_on(history)
+                victim = served.pids[number % 2]
+                os.kill(victim, signal.SIGKILL)
+                served.replaced(victim, PATIENCE_S)
+        history.check(served.public)
+    assert len(history.acknowledged) >= ROUNDS * MORE
+
+
+def test_no_acknowledged_record_is_lost_with_the_supervisor(tmp_path: Path, settings: dict[str, Any]) -> None:
+    """The supervisor is killed and another started at once on the same store: the workers left behind end by themselves."""
+    history = History()
+    orphans: list[int] = []
+    for _ in range(ROUNDS):
+        with workers(tmp_path, **settings) as served, ingesting(history, served.admin):
+            goes_on(history)
+            orphans += killed(served)
+    with workers(tmp_path, **settings) as served:
+        history.check(served.public)
+    eventually(lambda: not any(Path(f"/proc/{pid}").exists() for pid in orphans), PATIENCE_S)
+    assert len(history.acknowledged) >= ROUNDS * MORE
