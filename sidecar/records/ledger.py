@@ -38,8 +38,11 @@ class Ledger:
 
     def differing(self, records: Sequence[Prepared]) -> list[int]:
         """The places of append-only records that came before with other content."""
-        rows = [(_digest(record.kind, record.tenant, record.key), _digest(record.doc)) for record in records]
+        rows = [(_digest(record, record.kind, *record.key), _short(record.doc)) for record in records]
+        known = self._database.total_changes
         self._database.executemany("INSERT INTO once VALUES (?, ?) ON CONFLICT DO NOTHING", rows)
+        if self._database.total_changes == known + len(rows):
+            return []
         first = "SELECT content FROM once WHERE name = ?"
         return [
             place
@@ -52,14 +55,16 @@ class Ledger:
         if _UNIT not in kind.label:
             return
         if kind.projection is not None:
-            owned = [(_run(record, record.key[0]),) for record in records if self._scope(record) == "unit"]
+            owned = [(_digest(record, record.key[0]),) for record in records if self._scope(record) == "unit"]
             self._database.executemany("INSERT INTO owned VALUES (?) ON CONFLICT DO NOTHING", owned)
             return
         place = next((at for at, column in enumerate(_single(kind)) if column == "run_id"), None)
         if place is None:
             return
         open_ = [
-            (_run(record, record.columns[place]), kind.name) for record in records if self._scope(record) == "open"
+            (_digest(record, str(run)), kind.name)
+            for record in records
+            if (run := record.columns[place]) is not None and self._scope(record) == "open"
         ]
         upsert = "INSERT INTO unscoped VALUES (?, ?, 1) ON CONFLICT DO UPDATE SET records = records + 1"
         self._database.executemany(upsert, open_)
@@ -86,9 +91,11 @@ def _single(kind: Kind) -> Iterable[str]:
     return (column.name for column in kind.columns if not column.many)
 
 
-def _run(record: Prepared, run_id: object) -> bytes:
-    return _digest(record.tenant, run_id)
+def _digest(record: Prepared, *names: str) -> bytes:
+    """What stands for the names in the record's tenant. No name holds the character between them."""
+    tenant = record.tenant
+    return _short("\0".join((tenant.org_id, tenant.workspace_id, tenant.deployment_id, *names)).encode())
 
 
-def _digest(*parts: Any) -> bytes:
-    return blake2b(repr(parts).encode("utf-8", "surrogatepass"), digest_size=16).digest()
+def _short(data: bytes) -> bytes:
+    return blake2b(data, digest_size=16).digest()
