@@ -9,16 +9,18 @@ from asyncpg.pool import PoolConnectionProxy
 
 from sidecar.records.layout import Table, page, single
 from sidecar.records.postgres import sql
-from sidecar.records.postgres.sql import Asked, Path
+from sidecar.records.postgres.sql import Asked, Lane, Path
 from sidecar.records.postgres.tables import compared
-from sidecar.records.store import Edge, Get, Page, Position, Read, Request, Row, Visibility
+from sidecar.records.store import Edge, Get, Is, Page, Position, Read, Request, Row, Visibility
 
 Connection: TypeAlias = "PoolConnectionProxy[Record]"
 Strategy = Literal["auto", "lanes", "tenant"]
 Raw = tuple[Any, ...]
 
-PATIENCE = 4
-"""How many records of the tenant are looked at for each row that is wanted, before the labels' lanes are walked."""
+PROBED = 64
+"""So many lanes are tried, whether anything is in them or not; of more it is found out first which there are."""
+SPARE = 16
+"""Records that are read along the tenant's index beyond those wanted, for some are hidden."""
 MOST_AT_ONCE = 1_000
 """How many rows one statement fetches at most, beyond what a page holds."""
 
@@ -61,8 +63,8 @@ class Pages:
         labels = visible.lanes(request.kind, fields).among()
         if not labels or not request.keys:
             return Page(())
-        found = await self._at.fetch(sql.keyed(table, self._at.tenant_id, [*labels], request))
-        rows = (visible.show(table.row(tuple(raw)), fields) for raw in found)
+        found = await self._at.fetch(sql.keyed(table, self._at.tenant_id, request))
+        rows = (visible.show(table.row(tuple(raw)), fields) for raw in found if raw[0] in labels)
         return Page(tuple(row for row in rows if row is not None))
 
     async def _read(self, request: Read, visible: Visibility) -> Page:
@@ -72,7 +74,7 @@ class Pages:
         labels = lanes.among(request.within)
         shown: list[Row] = []
         wanted, after = request.limit + 1, request.after
-        walk = _Walk(self._at, table, request, [*labels])
+        walk = _Walk(self._at, table, request, labels)
         while labels:
             found = await walk.rows(after, wanted)
             for raw in found:
@@ -95,7 +97,9 @@ class Pages:
             return Page(())
         path = Path(table, table.columns[request.column])
         values = {compared(table.columns[request.column], value): value for value in request.values}
-        found = await self._at.fetch(sql.edges(path, self._at.tenant_id, [*labels], [*values], request))
+        lanes = await existing(self._at, path, [*values], labels)
+        asked = Asked(path, self._at.tenant_id, request.where, None, request.last, 1)
+        found = await self._at.fetch(sql.edges(asked, lanes)) if lanes else ()
         best = {values[value]: table.row(tuple(raw)) for value, *raw in found}
         rows: list[Row] = []
         for value in request.values:
@@ -106,43 +110,69 @@ class Pages:
         return Page(tuple(rows))
 
 
-@dataclass(frozen=True, slots=True)
+async def existing(at: Place, path: Path, values: Sequence[Any], labels: frozenset[int]) -> list[Lane]:
+    """The lanes under some values and labels: all that might be there where those are few, else all that are."""
+    if len(values) * len(labels) <= PROBED:
+        return [(value, label) for value in dict.fromkeys(values) for label in labels]
+    found = await at.fetch(sql.lanes(path, at.tenant_id, values))
+    return [(value, label) for value, label in found if label in labels]
+
+
+@dataclass
 class _Walk:
     """One way through a kind's records: under some labels, in the direction of the request."""
 
     at: Place
     table: Table
     request: Read
-    labels: Sequence[int]
+    labels: frozenset[int]
+    _lanes: list[Lane] | None = None
 
-    async def rows(self, after: Position | None, wanted: int) -> list[Record]:
+    async def rows(self, after: Position | None, wanted: int) -> Sequence[Record]:
         """The next rows behind a place; fewer than are wanted when there are no more."""
         leading = self.table.leading(self.request.where)
-        if leading is not None:
-            column = self.table.columns[leading.column]
-            values = [compared(column, value) for value in leading.values]
-            return await self.at.fetch(sql.along_lanes(self._asked(Path(self.table, column), after, wanted), values))
-        asked = self._asked(Path(self.table), after, wanted)
-        if self.at.strategy == "tenant":
-            return await self.at.fetch(sql.along_tenant(asked, None))
-        if self.at.strategy == "auto" and len(self.labels) > sql.FEW:
-            return await self._tenant_first(asked)
-        return await self._along_labels(asked)
+        if leading is None and self._tenant_may_do():
+            return await self._tenant_first(after, wanted)
+        path = Path(self.table, None if leading is None else self.table.columns[leading.column])
+        return await self._along_lanes(path, leading, after, wanted)
 
-    async def _tenant_first(self, asked: Asked) -> list[Record]:
-        """Along the tenant's index while that finds enough, and along the labels from where it does not."""
-        found = await self.at.fetch(sql.along_tenant(asked, PATIENCE * asked.rows))
-        if len(found) == asked.rows:
-            return found
-        after = _position(self.table, found[-1]) if found else asked.after
-        return found + await self._along_labels(self._asked(asked.path, after, asked.rows - len(found)))
+    def _tenant_may_do(self) -> bool:
+        """Whether the tenant's own index is tried: what a condition leaves out there would not be noticed."""
+        if self.at.strategy == "auto":
+            return len(self.labels) > sql.FEW and not self.request.where
+        return self.at.strategy == "tenant"
 
-    async def _along_labels(self, asked: Asked) -> list[Record]:
-        few = len(self.labels) <= sql.FEW
-        return await self.at.fetch(sql.along_few(asked) if few else sql.along_lanes(asked, ()))
+    async def _tenant_first(self, after: Position | None, wanted: int) -> Sequence[Record]:
+        """Along the tenant's index, and along the labels once too many hidden records came."""
+        found: list[Record] = []
+        looked, patience = 0, len(self.labels)
+        while True:
+            missing = wanted - len(found)
+            share = looked / len(found) if found else 1
+            asked = self._asked(Path(self.table), after, int(missing * share) + SPARE)
+            batch = await self.at.fetch(sql.along_tenant(asked))
+            found += [raw for raw in batch if raw[0] in self.labels]
+            if len(found) >= wanted or len(batch) < asked.rows:
+                return found[:wanted]
+            looked, after = looked + len(batch), _position(self.table, batch[-1])
+            if self.at.strategy == "auto" and (not found or looked - len(found) > patience):
+                return [*found, *(await self._along_lanes(asked.path, None, after, wanted - len(found)))]
 
-    def _asked(self, path: Path, after: Position | None, wanted: int) -> Asked:
-        return Asked(path, self.at.tenant_id, self.labels, self.request.where, after, self.request.last, wanted)
+    async def _along_lanes(
+        self, path: Path, leading: Is | None, after: Position | None, wanted: int
+    ) -> Sequence[Record]:
+        if self._lanes is None:
+            if leading is None:
+                self._lanes = [(None, label) for label in self.labels]
+            else:
+                values = [compared(self.table.columns[leading.column], value) for value in leading.values]
+                self._lanes = await existing(self.at, path, values, self.labels)
+        if not self._lanes:
+            return ()
+        return await self.at.fetch(sql.along_lanes(self._asked(path, after, wanted), self._lanes))
+
+    def _asked(self, path: Path, after: Position | None, rows: int) -> Asked:
+        return Asked(path, self.at.tenant_id, self.request.where, after, self.request.last, rows)
 
 
 def _position(table: Table, raw: Record) -> Position:

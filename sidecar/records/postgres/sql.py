@@ -12,17 +12,16 @@ from typing import Any
 from sidecar.records.kind import Column
 from sidecar.records.layout import Table, quoted
 from sidecar.records.postgres import tables
-from sidecar.records.store import Above, Below, Contains, Edge, Get, Is, Position, Where
+from sidecar.records.store import Above, Below, Contains, Get, Is, Position, Where
 
 _FIRST, _LAST = -(2**63), 2**63 - 1
 _GREATEST_TEXT = "\U0010ffff" * 513
 """Above every key, which has 2,048 bytes at most."""
 FEW = 4
-"""So many labels are walked at once, without asking first where their rows stand."""
-PROBED = 64
-"""So many lanes are tried, whether anything is in them or not; of more it is found out first which there are."""
-
+"""So many lanes are walked at once, without asking first where their rows stand."""
 Statement = tuple[str, list[Any]]
+Lane = tuple[Any, int]
+"""A value of the path's column (None where labels are the path), and a label."""
 
 
 def storable(text: str) -> str | None:
@@ -93,101 +92,90 @@ class Path:
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """One read as SQL needs it: the way, the tenant, the labels, what else must hold, and how many rows."""
+    """One read as SQL needs it: the way, the tenant, what else must hold, from where, and how many rows."""
 
     path: Path
     tenant_id: int
-    labels: Sequence[int]
     wheres: Sequence[Where]
     after: Position | None
     last: bool
     rows: int
 
 
-def along_tenant(asked: Asked, patience: int | None) -> Statement:
-    """The first rows along the tenant's index, of the first ``patience`` records behind the place."""
+def along_tenant(asked: Asked) -> Statement:
+    """The first rows along the tenant's index, whoever may see them."""
     bound, path = Bound(), asked.path
-    inside = f"i._tenant = {bound(asked.tenant_id, 'bigint')}{_beyond(asked, bound)}"
-    order = path.sorted("i", asked.last)
-    source = path.source
-    if patience is not None:
-        limit = bound(patience, "bigint")
-        source = f"(SELECT * FROM {path.source} WHERE {inside} ORDER BY {order} LIMIT {limit}) AS i"
-    seen = f"i._label = ANY({bound(asked.labels, 'bigint[]')}){_residual(asked, bound)}"
-    condition = seen if patience is not None else f"{inside} AND {seen}"
+    inside = f"i._tenant = {bound(asked.tenant_id, 'bigint')}{_beyond(asked, bound)}{_residual(asked, bound)}"
     text = (
-        f"SELECT i._label, i._doc, {path.place()} FROM {source} WHERE {condition} "
-        f"ORDER BY {order} LIMIT {bound(asked.rows, 'bigint')}"
+        f"SELECT i._label, i._doc, {path.place()} FROM {path.source} WHERE {inside} "
+        f"ORDER BY {path.sorted('i', asked.last)} LIMIT {bound(asked.rows, 'bigint')}"
     )
     return text, bound.values
 
 
-def along_few(asked: Asked) -> Statement:
-    """The first rows of a few labels, each walked on its own."""
+def lanes(path: Path, tenant_id: int, values: Sequence[Any]) -> Statement:
+    """The lanes that exist under some values: one seek a lane, however many records it holds."""
     bound = Bound()
-    tenant, rows = bound(asked.tenant_id, "bigint"), bound(asked.rows, "bigint")
-    lanes = f"unnest({bound(asked.labels, 'bigint[]')}) AS lane(label)"
-    inside = f"i._tenant = {tenant} AND i._label = lane.label{_beyond(asked, bound)}{_residual(asked, bound)}"
-    return f"{_merged(asked, lanes, inside, rows)}", bound.values
+    listed = f"unnest({bound(list(dict.fromkeys(values)), f'{path.type}[]')}) AS v(value)"
+    least = f"SELECT min(i._label) FROM {path.source} WHERE i._tenant = {bound(tenant_id, 'bigint')} AND {path.value} ="
+    text = (
+        f"WITH RECURSIVE found (value, label) AS (SELECT v.value, ({least} v.value) FROM {listed} "
+        f"UNION ALL SELECT value, ({least} found.value AND i._label > found.label) FROM found "
+        "WHERE label IS NOT NULL) SELECT value, label FROM found WHERE label IS NOT NULL"
+    )
+    return text, bound.values
 
 
-def along_lanes(asked: Asked, values: Sequence[Any]) -> Statement:
-    """The first rows of many lanes.
+def along_lanes(asked: Asked, lanes: Sequence[Lane]) -> Statement:
+    """The first rows of all lanes together.
 
-    A few rows of each lane show behind which place none can stand that belongs to the first rows of all; then only the
-    lanes that begin before it are walked, and only so far.
+    Of many lanes, a few rows of each show behind which place none can stand that belongs to the first rows of all; then
+    only the lanes that begin before it are walked, and only so far.
     """
     bound, path = Bound(), asked.path
-    tenant, rows = bound(asked.tenant_id, "bigint"), bound(asked.rows, "bigint")
-    lanes = _lanes(asked, tenant, values, bound)
-    inside = f"i._tenant = {tenant} AND i._label = lane.label" + (f" AND {path.value} = lane.value" if values else "")
-    inside += _beyond(asked, bound) + _residual(asked, bound)
-    key, share = ("lane.value, lane.label", "value, label") if values else ("lane.label", "label")
-    order = path.sorted("i", asked.last)
+    rows, given = bound(asked.rows, "bigint"), _given(path, lanes, bound)
+    inside = _inside(asked, bound)
+    if len(lanes) <= FEW:
+        return _merged(asked, f"{given} AS lane", inside, rows), bound.values
     doubled = path.column is not None and path.column.many  # a record stands under each of its values
-    reach = bound(asked.rows * len(values), "bigint") if doubled else rows
-    some = f"{reach} / (SELECT greatest(count(*), 1) FROM lane) + 1"
+    reach = asked.rows * (len({value for value, _ in lanes}) if doubled else 1)
+    some = bound(reach // len(lanes) + 1, "bigint")
     end = "(SELECT " + ", ".join(_limit(asked, name, bound) for name in path.table.places) + ")"
     within = f"{inside} AND ({path.place()}) {'>=' if asked.last else '<='} {end}"
-    begun = f"(SELECT DISTINCT {share} FROM head) AS lane"
+    order = path.sorted("i", asked.last)
     text = (
-        f"WITH RECURSIVE {lanes}, "
-        f"head AS MATERIALIZED (SELECT {key}, r.* FROM lane CROSS JOIN LATERAL ("
+        f"WITH head AS MATERIALIZED (SELECT lane.value, lane.label, r.* FROM {given} AS lane CROSS JOIN LATERAL ("
         f"SELECT {path.place()} FROM {path.joined} WHERE {inside} ORDER BY {order} LIMIT {some}) AS r), "
         f"brim AS MATERIALIZED (SELECT {path.place('head')} FROM head "
-        f"ORDER BY {path.sorted('head', asked.last)} OFFSET {reach} - 1 LIMIT 1) "
-        f"{_merged(asked, begun, within, rows)}"
+        f"ORDER BY {path.sorted('head', asked.last)} OFFSET {bound(reach - 1, 'bigint')} LIMIT 1) "
+        f"{_merged(asked, '(SELECT DISTINCT value, label FROM head) AS lane', within, rows)}"
     )
     return text, bound.values
 
 
-def edges(path: Path, tenant_id: int, labels: Sequence[int], values: Sequence[Any], request: Edge) -> Statement:
-    """The first record of each value under the labels, with its value, or the last."""
-    bound = Bound()
-    asked = Asked(path, tenant_id, labels, request.where, None, request.last, 1)
-    tenant = bound(tenant_id, "bigint")
-    lanes = _lanes(asked, tenant, values, bound)
-    inside = f"i._tenant = {tenant} AND i._label = lane.label AND {path.value} = lane.value{_residual(asked, bound)}"
-    order = path.sorted("i", request.last)
+def edges(asked: Asked, lanes: Sequence[Lane]) -> Statement:
+    """The first record of each value among the lanes, with its value, or the last."""
+    bound, path = Bound(), asked.path
+    given, inside = _given(path, lanes, bound), _inside(asked, bound)
     text = (
-        f"WITH RECURSIVE {lanes} SELECT DISTINCT ON (lane.value) lane.value, r.* FROM lane CROSS JOIN LATERAL "
+        f"SELECT DISTINCT ON (lane.value) lane.value, r.* FROM {given} AS lane CROSS JOIN LATERAL "
         f"(SELECT i._label, {path.record}._doc, {path.place()} FROM {path.joined} WHERE {inside} "
-        f"ORDER BY {order} LIMIT 1) AS r ORDER BY lane.value, {path.sorted('r', request.last)}"
+        f"ORDER BY {path.sorted('i', asked.last)} LIMIT 1) AS r ORDER BY lane.value, {path.sorted('r', asked.last)}"
     )
     return text, bound.values
 
 
-def keyed(table: Table, tenant_id: int, labels: Sequence[int], request: Get) -> Statement:
-    """The records under keys, in the order of the keys."""
+def keyed(table: Table, tenant_id: int, request: Get) -> Statement:
+    """The records under keys, whoever may see them, in the order of the keys."""
     bound, path = Bound(), Path(table)
-    asked = Asked(path, tenant_id, labels, request.where, None, False, len(request.keys))
+    asked = Asked(path, tenant_id, request.where, None, False, len(request.keys))
     parts = ", ".join(bound(list(part), "text[]") for part in zip(*request.keys, strict=True))
     same = " AND ".join(f"i.{name} = k.{name}" for name in table.key)
     text = (
         f"SELECT i._label, i._doc, {path.place()} "
         f"FROM unnest({parts}) WITH ORDINALITY AS k({', '.join(table.key)}, number) "
         f"JOIN {path.source} ON i._tenant = {bound(tenant_id, 'bigint')} AND {same} "
-        f"WHERE i._label = ANY({bound(labels, 'bigint[]')}){_residual(asked, bound)} ORDER BY k.number"
+        f"WHERE true{_residual(asked, bound)} ORDER BY k.number"
     )
     return text, bound.values
 
@@ -204,21 +192,21 @@ def _merged(asked: Asked, lanes: str, inside: str, rows: str) -> str:
     )
 
 
-def _lanes(asked: Asked, tenant: str, values: Sequence[Any], bound: Bound) -> str:
-    """The lanes: the labels; or every label under every value; or, where those are many, what is found of them."""
-    path, labels = asked.path, bound(asked.labels, "bigint[]")
-    if not values:
-        return f"lane AS MATERIALIZED (SELECT label FROM unnest({labels}) AS l(label))"
-    listed = f"unnest({bound(list(dict.fromkeys(values)), f'{path.type}[]')}) AS v(value)"
-    if len(values) * len(asked.labels) <= PROBED:
-        return f"lane AS MATERIALIZED (SELECT v.value, l.label FROM {listed} CROSS JOIN unnest({labels}) AS l(label))"
-    least = f"SELECT min(i._label) FROM {path.source} WHERE i._tenant = {tenant} AND {path.value} ="
+def _given(path: Path, lanes: Sequence[Lane], bound: Bound) -> str:
+    """The lanes as a table of value and label; where labels are the path, no value is compared."""
+    labels = bound([label for _, label in lanes], "bigint[]")
+    if path.column is None:
+        return f"(SELECT NULL AS value, label FROM unnest({labels}) AS l(label))"
     return (
-        f"found (value, label) AS (SELECT v.value, ({least} v.value) FROM {listed} "
-        f"UNION ALL SELECT value, ({least} found.value AND i._label > found.label) FROM found "
-        f"WHERE label IS NOT NULL), "
-        f"lane AS MATERIALIZED (SELECT value, label FROM found WHERE label = ANY({labels}))"
+        f"(SELECT * FROM unnest({bound([value for value, _ in lanes], f'{path.type}[]')}, {labels}) AS l(value, label))"
     )
+
+
+def _inside(asked: Asked, bound: Bound) -> str:
+    """The condition that keeps a walk inside one lane, behind the place, with all that must hold."""
+    same = "" if asked.path.column is None else f" AND {asked.path.value} = lane.value"
+    lane = f"i._tenant = {bound(asked.tenant_id, 'bigint')} AND i._label = lane.label{same}"
+    return lane + _beyond(asked, bound) + _residual(asked, bound)
 
 
 def _limit(asked: Asked, name: str, bound: Bound) -> str:
