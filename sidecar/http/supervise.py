@@ -142,7 +142,9 @@ class Supervisor:
         return min([*waits, *([] if rollout is None else [rollout])], default=None)
 
     def _hear(self, worker: Worker) -> None:
-        assert worker.line is not None
+        """Act on what a worker tells, if anything is left to hear."""
+        if worker.line is None:
+            return
         for message in worker.line.hear():
             match message:
                 case {"ready": _}:
@@ -151,6 +153,10 @@ class Supervisor:
                 case {"prepared": wanted, "found": found}:
                     self._rollout.prepared(worker.number, wanted, found)
         if not worker.line.open:
+            self._hang_up(worker)
+
+    def _hang_up(self, worker: Worker) -> None:
+        if worker.line is not None:
             self._selector.unregister(worker.line)
             worker.line.close()
             worker.line = None
@@ -165,8 +171,8 @@ class Supervisor:
         for worker in self._alive():
             pid, status = os.waitpid(worker.pid, os.WNOHANG)
             if pid:
-                if worker.line is not None:
-                    self._hear(worker)
+                self._hear(worker)
+                self._hang_up(worker)
                 worker.pid = 0
                 self._job.left(worker.number)
                 self._rollout.gone(worker.number)
