@@ -56,7 +56,7 @@ class Metrics:
         return generate_latest(self._registry) + generate_latest(now)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class State(Collector):
     """How things are at the moment of asking. ``progress`` is that of following, if anything is followed."""
 
