@@ -11,12 +11,13 @@ import sqlite3
 import sys
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import asyncpg
 import orjson
 from aiohttp import web
+from asyncpg.pool import PoolConnectionProxy
 
 COLLECTIONS = {
     "compensations": "compensation",
@@ -41,7 +42,9 @@ ALONG = (
     'SELECT _k1, _doc FROM "record_{kind}" WHERE _tenant = {tenant} AND _label <> ALL($2::bigint[]) '
     "ORDER BY {place} LIMIT $3"
 )
+GUARDED = "SELECT _k1, _doc FROM one ORDER BY _o1, _k1 LIMIT $1"
 
+Connection = "PoolConnectionProxy[asyncpg.Record]"
 Rows = Sequence[Any]
 Page = Callable[[str, int], Awaitable[Rows]]
 """The keys and documents of a kind's first records."""
@@ -49,12 +52,13 @@ Page = Callable[[str, int], Awaitable[Rows]]
 
 @dataclass(frozen=True)
 class Told:
-    """Where the records are, whose they are, and the labels by kind."""
+    """Where the records are, whose they are, the index to walk, and the labels by kind or the policy's settings."""
 
     store: str
     org: str
-    labels: Mapping[str, Sequence[int]]
     index: str
+    labels: Mapping[str, Sequence[int]] = field(default_factory=dict)
+    settings: Mapping[str, str] = field(default_factory=dict)
 
     def statement(self, text: str, kind: str) -> str:
         """A statement for a kind."""
@@ -101,19 +105,38 @@ class Postgres:
     @asynccontextmanager
     async def reading(self) -> AsyncIterator[Page]:
         """One read transaction with one view."""
-        if self._pool is None:
-            self._pool = await asyncpg.create_pool(
-                self._told.store, min_size=1, max_size=16, server_settings={"search_path": "sidecar"}
-            )
-        async with (
-            self._pool.acquire() as connection,
-            connection.transaction(isolation="repeatable_read", readonly=True),
-        ):
-            text = ALONG if self._told.index == "tenant" else LATERAL
+        told, text = self._told, ALONG if self._told.index == "tenant" else LATERAL
+        async with self._transaction() as connection:
 
             async def page(kind: str, limit: int) -> Rows:
-                labels = self._told.labels[kind]
-                return await connection.fetch(self._told.statement(text, kind), self._told.org, labels, limit)
+                return await connection.fetch(told.statement(text, kind), told.org, told.labels[kind], limit)
+
+            yield page
+
+    @asynccontextmanager
+    async def _transaction(self) -> AsyncIterator[Connection]:
+        if self._pool is None:
+            schema = {"search_path": "walls" if self._told.index == "policy" else "sidecar"}
+            self._pool = await asyncpg.create_pool(self._told.store, min_size=1, max_size=16, server_settings=schema)
+        options: dict[str, Any] = {"isolation": "repeatable_read", "readonly": True}
+        async with self._pool.acquire() as connection, connection.transaction(**options):
+            yield connection
+
+
+class Walled(Postgres):
+    """Pages out of a table that PostgreSQL's own policy guards, which is told who asks."""
+
+    @asynccontextmanager
+    async def reading(self) -> AsyncIterator[Page]:
+        """One read transaction with one view."""
+        settings = self._told.settings
+        named = ", ".join(f"set_config(${2 * at + 1}, ${2 * at + 2}, true)" for at in range(len(settings)))
+        bound = [text for setting in settings.items() for text in setting]
+        async with self._transaction() as connection:
+            await connection.fetch(f"SELECT {named}", *bound)
+
+            async def page(_: str, limit: int) -> Rows:
+                return await connection.fetch(GUARDED, limit)
 
             yield page
 
@@ -122,7 +145,8 @@ class Handlers:
     """The two routes."""
 
     def __init__(self, told: Told) -> None:
-        self._store = Postgres(told) if told.store.startswith("postgresql:") else Sqlite(told)
+        postgres = Walled if told.index == "policy" else Postgres
+        self._store = postgres(told) if told.store.startswith("postgresql:") else Sqlite(told)
 
     async def reliability(self, request: web.Request) -> web.Response:
         """The four pages, each asked for one row more than it shows."""

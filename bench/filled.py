@@ -51,9 +51,14 @@ def postgres_filled(server: Server, world: World) -> str:
 def fill(url: str, world: World) -> None:
     """Put every record of the world into the store, and say how long it took."""
     began = time.perf_counter()
-    asyncio.run(_put(url, prepared(world)))
+    put(url, prepared(world))
     taken = time.perf_counter() - began
     print(f"# {world.name}: {world.records:,} records in {taken:,.0f} s, {world.records / taken:,.0f} a second")
+
+
+def put(url: str, records: Iterator[Prepared]) -> None:
+    """Put records into the store, in large batches."""
+    asyncio.run(_put(url, records))
 
 
 async def _put(url: str, records: Iterator[Prepared]) -> None:

@@ -36,9 +36,9 @@ class Server:
 
     sockets: Path
 
-    def url(self, database: str = "postgres") -> str:
-        """Where one of its databases is found."""
-        return f"postgresql://{OWNER}@/{database}?host={self.sockets}"
+    def url(self, database: str = "postgres", role: str = OWNER) -> str:
+        """Where one of its databases is found, by whom."""
+        return f"postgresql://{role}@/{database}?host={self.sockets}"
 
     def run(self, statement: str, database: str = "postgres") -> str:
         """What a statement gives, as bare lines."""

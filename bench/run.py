@@ -13,6 +13,7 @@ import bench_engine
 import bench_hidden
 import bench_load
 import bench_page
+import bench_rls
 import bench_rss
 import bench_scale
 from measure import Result
@@ -26,6 +27,7 @@ BENCHES: dict[str, Bench] = {
     "cold": bench_cold.main,
     "engine": bench_engine.main,
     "scale": bench_scale.main,
+    "rls": bench_rls.main,
 }
 LONG: dict[str, Bench] = {"scale-10m": bench_scale.large, "rss": bench_rss.main}
 """They take an hour or gigabytes, and run when they are named."""
