@@ -15,7 +15,7 @@ from sidecar.http.supervise import FIRST_DELAY_S, LONGEST_DELAY_S, PROVEN_S, Sup
 from sidecar.policy.current import Bundles
 
 SCRIPT = """
-import signal, socket, sys, time
+import os, signal, socket, sys, time
 from sidecar.http import supervise
 from sidecar.http.forked import Signals
 from sidecar.http.orders import line as message
@@ -24,9 +24,12 @@ from sidecar.policy.current import Bundles
 supervise.GRACE_S = 0.2
 how = sys.argv[1]
 
+def say(text):
+    os.write(1, text.encode() + b"\\n")
+
 class Job:
     def work(self, number, line):
-        print("began", number, flush=True)
+        say(f"began {number}")
         if how == "fails" and number == 2:
             return 7
         if how == "breaks" and number == 2:
@@ -39,11 +42,11 @@ class Job:
         time.sleep(60)
         return 0
     def opened(self):
-        print("opened", flush=True)
+        say("opened")
     def left(self, number):
-        print("left", number, flush=True)
+        say(f"left {number}")
     def ending(self):
-        print("ending", flush=True)
+        say("ending")
 
 signals = Signals()
 with signals.heard():
