@@ -12,12 +12,14 @@ import sys
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import asyncpg
 import orjson
 from aiohttp import web
-from asyncpg.pool import PoolConnectionProxy
+
+if TYPE_CHECKING:  # at run time it cannot be subscripted
+    from asyncpg.pool import PoolConnectionProxy
 
 COLLECTIONS = {
     "compensations": "compensation",
@@ -44,7 +46,6 @@ ALONG = (
 )
 GUARDED = "SELECT _k1, _doc FROM one ORDER BY _o1, _k1 LIMIT $1"
 
-Connection = "PoolConnectionProxy[asyncpg.Record]"
 Rows = Sequence[Any]
 Page = Callable[[str, int], Awaitable[Rows]]
 """The keys and documents of a kind's first records."""
@@ -109,12 +110,13 @@ class Postgres:
         async with self._transaction() as connection:
 
             async def page(kind: str, limit: int) -> Rows:
-                return await connection.fetch(told.statement(text, kind), told.org, told.labels[kind], limit)
+                rows: Rows = await connection.fetch(told.statement(text, kind), told.org, told.labels[kind], limit)
+                return rows
 
             yield page
 
     @asynccontextmanager
-    async def _transaction(self) -> AsyncIterator[Connection]:
+    async def _transaction(self) -> AsyncIterator["PoolConnectionProxy[asyncpg.Record]"]:
         if self._pool is None:
             schema = {"search_path": "walls" if self._told.index == "policy" else "sidecar"}
             self._pool = await asyncpg.create_pool(self._told.store, min_size=1, max_size=16, server_settings=schema)
@@ -136,7 +138,8 @@ class Walled(Postgres):
             await connection.fetch(f"SELECT {named}", *bound)
 
             async def page(_: str, limit: int) -> Rows:
-                return await connection.fetch(GUARDED, limit)
+                rows: Rows = await connection.fetch(GUARDED, limit)
+                return rows
 
             yield page
 

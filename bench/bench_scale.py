@@ -98,8 +98,8 @@ def _measured(name: str, stores: Stores, sizes: tuple[int, ...]) -> Iterator[Res
 def _asked(filled: Mapping[int, str], caller: Caller) -> Iterator[tuple[dict[int, Client], dict[int, Client]]]:
     """A sidecar and a hand-written handler over every store."""
     with ExitStack() as stack:
-        ours = {size: stack.enter_context(sidecar(url)) for size, url in filled.items()}
         knowing = {size: told(url, organisation(0), caller.index, caller.seen) for size, url in filled.items()}
+        ours = {size: stack.enter_context(sidecar(url)) for size, url in filled.items()}
         yield ours, {size: stack.enter_context(bare(knows)) for size, knows in knowing.items()}
 
 

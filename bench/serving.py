@@ -8,6 +8,7 @@ import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from tempfile import TemporaryDirectory, TemporaryFile
 from typing import Any
@@ -19,17 +20,22 @@ MEMBER = {"x-tandem-org-units": "finance", "x-tandem-actor-id": "mona"}
 
 
 class Client:
-    """One connection kept alive: asks, and waits for the whole answer."""
+    """One connection kept alive, made when it is first needed: asks, and waits for the whole answer."""
 
     def __init__(self, url: str) -> None:
         host, _, port = url.removeprefix("http://").rpartition(":")
-        self._socket = socket.create_connection((host, int(port)), timeout=60)
-        self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        self._address = (host, int(port))
         self._room = bytearray(4 * 1024 * 1024)
 
     def close(self) -> None:
         """End the connection."""
         self._socket.close()
+
+    @cached_property
+    def _socket(self) -> socket.socket:
+        connected = socket.create_connection(self._address, timeout=60)
+        connected.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        return connected
 
     def get(self, path: str, headers: Mapping[str, str]) -> bytes:
         """The body of an answer that must be 200, with a length."""
