@@ -1,7 +1,7 @@
 """Connections: how they are set up, how many there are, and the driver's errors as ours."""
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager
 from typing import Any, TypeAlias
 from urllib.parse import urlsplit, urlunsplit
@@ -16,13 +16,13 @@ Pool: TypeAlias = "asyncpg.Pool[asyncpg.Record]"
 CONNECT_TIMEOUT_S = 5.0
 IDLE_IN_TRANSACTION_MS = 60_000
 """A process that stands still inside a transaction for so long has lost it, with its locks."""
-STATEMENTS_KEPT = 512
+STATEMENTS_KEPT, STATEMENTS_KEPT_S = 512, 60
+"""How many prepared statements a connection keeps, and how long: plans have to follow the growth of the tables."""
 UNREACHABLE = (OSError, asyncpg.InterfaceError, asyncpg.PostgresConnectionError, asyncpg.CannotConnectNowError)
 
 SCHEMA = {"application_name": "sidecar", "search_path": "sidecar"}
 """Everything is kept in a schema of its own, so that the database may serve others too."""
 PLAN = {
-    "plan_cache_mode": "force_generic_plan",
     "enable_seqscan": "off",
     "enable_bitmapscan": "off",
     "enable_hashjoin": "off",
@@ -33,13 +33,16 @@ PLAN = {
     "max_parallel_workers_per_gather": "0",
 }
 """Every statement is written for one plan, along an index; these keep the planner from guessing at another."""
+PLANNED_ONCE = {"plan_cache_mode": "force_generic_plan"}
+"""For reads, which planning would cost as much again. Writers plan anew: what they fill was small when they began."""
 
 
-async def opened(url: str, *, most: int, timeout_ms: int) -> Pool:
+async def opened(url: str, *, most: int, timeout_ms: int, settings: Mapping[str, str]) -> Pool:
     """A pool of connections whose statements end after a time, the first of them made. Raises StoreError."""
     settings = {
         **SCHEMA,
         **PLAN,
+        **settings,
         "statement_timeout": str(timeout_ms),
         "idle_in_transaction_session_timeout": str(IDLE_IN_TRANSACTION_MS),
     }
@@ -50,7 +53,7 @@ async def opened(url: str, *, most: int, timeout_ms: int) -> Pool:
             max_size=most,
             timeout=CONNECT_TIMEOUT_S,
             statement_cache_size=STATEMENTS_KEPT,
-            max_cached_statement_lifetime=0,
+            max_cached_statement_lifetime=STATEMENTS_KEPT_S,
             max_inactive_connection_lifetime=300,
             server_settings=settings,
             reset=_as_it_is,

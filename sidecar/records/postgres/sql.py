@@ -172,10 +172,9 @@ def keyed(table: Table, tenant_id: int, request: Get) -> Statement:
     parts = ", ".join(bound(list(part), "text[]") for part in zip(*request.keys, strict=True))
     same = " AND ".join(f"i.{name} = k.{name}" for name in table.key)
     text = (
-        f"SELECT i._label, i._doc, {path.place()} "
-        f"FROM unnest({parts}) WITH ORDINALITY AS k({', '.join(table.key)}, number) "
-        f"JOIN {path.source} ON i._tenant = {bound(tenant_id, 'bigint')} AND {same} "
-        f"WHERE true{_residual(asked, bound)} ORDER BY k.number"
+        f"SELECT r.* FROM unnest({parts}) WITH ORDINALITY AS k({', '.join(table.key)}, number) CROSS JOIN LATERAL ("
+        f"SELECT i._label, i._doc, {path.place()} FROM {path.source} WHERE i._tenant = {bound(tenant_id, 'bigint')} "
+        f"AND {same}{_residual(asked, bound)} OFFSET 0) AS r ORDER BY k.number"
     )
     return text, bound.values
 

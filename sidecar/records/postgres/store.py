@@ -17,7 +17,7 @@ from sidecar.records.postgres import tables as ddl
 from sidecar.records.postgres.labels import Interned
 from sidecar.records.postgres.mirror import PostgresMirror
 from sidecar.records.postgres.pages import Connection, Pages, Place, Strategy
-from sidecar.records.postgres.pool import Pool, answering, connection, opened
+from sidecar.records.postgres.pool import PLANNED_ONCE, Pool, answering, connection, opened
 from sidecar.records.postgres.replica import Replica
 from sidecar.records.postgres.sql import storable
 from sidecar.records.postgres.write import Writer, announced
@@ -152,12 +152,14 @@ class PostgresStore:
         """
         tables = {name: Table(kind) for name, kind in kinds.items()}
         state, migrated = await migrate.prepare(url, tables, accept, allowed=auto_migrate)
-        reads = await opened(url, most=read_connections, timeout_ms=statement_timeout_ms)
-        writes = await opened(url, most=WRITE_CONNECTIONS, timeout_ms=WRITE_TIMEOUT_MS)
+        reads = await opened(url, most=read_connections, timeout_ms=statement_timeout_ms, settings=PLANNED_ONCE)
+        writes = await opened(url, most=WRITE_CONNECTIONS, timeout_ms=WRITE_TIMEOUT_MS, settings={})
         store = cls(reads, writes, tables, state.generation, strategy, statement_timeout_ms / 1000)
         store.migrated = migrated
         if read_url is not None:
-            replica = await opened(read_url, most=read_connections, timeout_ms=statement_timeout_ms)
+            replica = await opened(
+                read_url, most=read_connections, timeout_ms=statement_timeout_ms, settings=PLANNED_ONCE
+            )
             store._replica = Replica(replica, read_staleness_ms / 1000)
             store._replica.start(writes)
         return store

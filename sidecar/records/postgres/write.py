@@ -126,10 +126,10 @@ class Writer:
 
     async def _stored(self, table: Table, owned: Sequence[Owned]) -> dict[Owned, Stored]:
         """What is stored under the keys. Documents are read only where the write rule compares them."""
-        document = "r._doc" if compares_documents(table.kind) else "''::bytea"
+        document = "_doc" if compares_documents(table.kind) else "''::bytea"
         found = await self._connection.fetch(
-            f"SELECT r._updated, {document}, r._tenant, {', '.join(f'r.{name}' for name in table.key)} "
-            f"FROM {_keys(table)} JOIN {ddl.record(table)} AS r ON {_same(table, 'r')}",
+            f"SELECT r.* FROM {_keys(table)} CROSS JOIN LATERAL (SELECT _updated, {document}, _tenant, "
+            f"{', '.join(table.key)} FROM {ddl.record(table)} AS i WHERE {_same(table, 'i')} OFFSET 0) AS r",
             *_columns(owned),
         )
         return {(tenant, tuple(key)): Stored(updated, doc) for updated, doc, tenant, *key in found}
