@@ -14,6 +14,7 @@ from typing import Any
 
 import orjson
 import pytest
+import runtime_engine
 from runtime_engine import NEVER, Engine
 from serving import kinds
 from serving_process import Answer, Process, configured, eventually, read_answer, refused, serving
@@ -56,7 +57,7 @@ def loaded(folder: Path, runtime: Path) -> Path:
 
 
 def written_runs(runtime: Path) -> dict[str, Any]:
-    """The automation runs that stand in the files, the one that counts of each."""
+    """The automation runs that stand in the files, under the id of each all that is said of it."""
     history = sorted((runtime / "data/automation-runs").glob("*/*/*/*.json"))
     runs = {run["run_id"]: run for run in (json.loads(path.read_bytes())["run"] for path in history)}
     now = json.loads((runtime / "data/automation_v2_runs.json").read_bytes())["runs"]
@@ -90,7 +91,7 @@ def shown(process: Process) -> set[str]:
 def test_the_store_ends_as_the_files_are(tmp_path: Path) -> None:
     """After all changes and kills the store holds what a fresh load would; a wait whose grant was gone never showed."""
     runtime = tmp_path / "state"
-    command = [sys.executable, str(Path(__file__).with_name("runtime_engine.py")), str(runtime), str(SEED)]
+    command = [sys.executable, runtime_engine.__file__, str(runtime), str(SEED)]
     Engine(runtime, SEED).begin()
     engine = subprocess.Popen([*command, str(CHANGES), PAUSE_MS], stdout=subprocess.PIPE, text=True)
     chance, kills, seen = random.Random(SEED), 0, set()
@@ -124,7 +125,7 @@ def expect_same(folder: Path, runtime: Path) -> None:
     """Every record is what the files say. A finished run may have kept the unit that a fresh load cannot know."""
     ours, theirs = stored(folder / "sidecar.db"), stored(loaded(folder, runtime))
     written = written_runs(runtime)
-    lost = {name for name, runs in written.items() if all("automation_snapshot" not in run for run in runs)}
+    lost = {name for name, runs in written.items() if any("automation_snapshot" not in run for run in runs)}
     assert ours.keys() == theirs.keys()
     differing = {name for name in ours if ours[name] != theirs[name]}
     assert {name[2][0] for name in differing} <= lost, differing

@@ -59,7 +59,9 @@ def shared(tenant: Record, unit: str | None, grants: list[str]) -> Record:
 class Engine:
     """The state of the engine and its files."""
 
-    def __init__(self, folder: Path, seed: int) -> None:
+    def __init__(self, folder: Path, seed: int, *, hasty: bool = False, forgets: bool = True) -> None:
+        """A hasty one never pauses; one that forgets drops the definitions of runs that ended."""
+        self.hasty, self.forgets = hasty, forgets
         self.data = folder / "data"
         self.folder = folder
         self.random = random.Random(seed)
@@ -208,7 +210,7 @@ class Engine:
             "checkpoint": {},
         }
         run |= {**self.times(), "tenant_context": TENANT}
-        if status not in ENDED or self.random.random() < 0.5:
+        if status not in ENDED or not self.forgets or self.random.random() < 0.5:
             run["automation_snapshot"] = {"metadata": {"enterprise_scope": {"owning_org_unit_id": unit}}}
         self.runs[name] = run
         self.write_runs()
@@ -325,7 +327,8 @@ class Engine:
         file.write(text[half:])
 
     def pause(self, longest_s: float) -> None:
-        time.sleep(self.random.random() * longest_s)
+        if not self.hasty:
+            time.sleep(self.random.random() * longest_s)
 
 
 def main(folder: str, seed: str, changes: str, pause_ms: str) -> None:
