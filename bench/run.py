@@ -16,6 +16,7 @@ import bench_page
 import bench_rls
 import bench_rss
 import bench_scale
+import bench_workers
 from measure import Result
 
 Bench = Callable[[Path], Iterator[Result]]
@@ -27,6 +28,7 @@ BENCHES: dict[str, Bench] = {
     "cold": bench_cold.main,
     "engine": bench_engine.main,
     "scale": bench_scale.main,
+    "workers": bench_workers.main,
     "rls": bench_rls.main,
 }
 LONG: dict[str, Bench] = {"scale-10m": bench_scale.large, "rss": bench_rss.main}
