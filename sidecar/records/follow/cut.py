@@ -5,8 +5,9 @@ between two looks that see the same, for then there was a moment at which all of
 """
 
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from stat import S_ISREG
 from typing import NamedTuple
@@ -17,6 +18,10 @@ from sidecar.records.runtime_read import LOGS
 TRIES = 8
 """How often a cut is tried. One that never keeps still is taken as it was read, the catalogue last of all."""
 CATALOGUE = ("org_units", "org_unit_memberships", "org_unit_access_grants", "source_bindings")
+
+
+_path = lru_cache(2**18)(Path)
+"""Making a path costs more than asking the system about its file."""
 
 
 class MovedOnError(Exception):
@@ -55,10 +60,11 @@ def sweep(files: RuntimeFiles) -> Sweep:
     found: dict[Path, Seen] = {}
     for store in PLACES:
         place = files.place(store)
-        for entry in _walk(place, FOLDERS[store].count("/") + 1) if place is not None and store in FOLDERS else ():
-            _note(found, store, Path(entry.path))
-        if place is not None and store not in FOLDERS:
-            _note(found, store, place)
+        if place is not None and store in FOLDERS:
+            for entry in _walk(place, FOLDERS[store].count("/") + 1):
+                _note(found, store, _path(entry.path), entry.stat)
+        elif place is not None:
+            _note(found, store, place, place.stat)
     return found
 
 
@@ -86,17 +92,17 @@ def read_bytes(path: Path) -> bytes:
         return b""
 
 
-def signature_of(path: Path) -> Signature | None:
-    """What a file is now; None when there is none. Raises OSError."""
+def signature_of(stat: Callable[[], os.stat_result]) -> Signature | None:
+    """What a file is now, which ``stat`` tells; None when there is none. Raises OSError."""
     try:
-        status = path.stat()
+        status = stat()
     except FileNotFoundError:
         return None
     return Signature(status.st_ino, status.st_mtime_ns, status.st_size) if S_ISREG(status.st_mode) else None
 
 
-def _note(found: dict[Path, Seen], store: str, path: Path) -> None:
-    signature = signature_of(path)
+def _note(found: dict[Path, Seen], store: str, path: Path, stat: Callable[[], os.stat_result]) -> None:
+    signature = signature_of(stat)
     if signature is not None:
         found[path] = Seen(store, signature)
 

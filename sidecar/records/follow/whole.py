@@ -177,6 +177,6 @@ def _digested(path: Path, files: RuntimeFiles, store: str, data: bytes) -> Itera
 def _still(path: Path, signature: Signature) -> bytes:
     """What a file holds, provided that it is what it was. Raises MovedOnError."""
     data = read_bytes(path)
-    if signature_of(path) != signature:
+    if signature_of(path.stat) != signature:
         raise MovedOnError
     return data
