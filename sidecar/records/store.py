@@ -275,6 +275,9 @@ class Change(Snapshot, Protocol):
     async def delete(self, kind: str, key: tuple[str, ...]) -> bool:
         """Remove one record of the snapshot's tenant; whether it was there."""
 
+    async def clear(self, kind: str, keys: Sequence[tuple[str, ...]]) -> int:
+        """Remove records of the snapshot's tenant, append-only ones too; how many there were."""
+
 
 class Held(NamedTuple):
     """One stored record of any tenant, by its digest: enough to tell whether it is what it should be."""
@@ -305,6 +308,23 @@ class Mirror(Protocol):
         """Remove records, append-only ones too; a key under which nothing is stored is none."""
 
 
+class Count(NamedTuple):
+    """How many records of a kind one tenant has, and under how many labels; neither is ever 0."""
+
+    tenant: Tenant
+    kind: str
+    labels: int
+    records: int
+
+
+def undescribed(kinds: Iterable[str]) -> str:
+    """Why nothing is erased from a store that holds kinds of which no schema is given."""
+    return (
+        f"the store also holds {', '.join(kinds)}, of which no schema is given; "
+        "name the folders of all of its schemas, so that nothing of the tenant stays"
+    )
+
+
 class Store(Protocol):
     """Where records are kept."""
 
@@ -333,6 +353,20 @@ class Store(Protocol):
 
     async def setting(self, name: str, value: Mapping[str, Any]) -> Mapping[str, Any]:
         """The stored setting, or ``value`` stored now: for keys that all processes share."""
+
+    async def counts(self, tenant: Tenant | None = None) -> Sequence[Count]:
+        """What is stored, of one tenant or of all, in the order of tenants and kinds. Read from the labels: no scan."""
+
+    async def weight(self, kind: str, tenant: Tenant | None = None) -> int:
+        """The bytes of a kind's documents, of one tenant or of all. Looks at every one of them."""
+
+    async def erase(self, tenant: Tenant) -> Mapping[str, int]:
+        """Remove all records of a tenant in one transaction; how many of each kind.
+
+        Kept are its name, that it was managed, and its authority version, which goes on: nothing that any process
+        remembers of before holds for what is stored afterwards. Raises StoreError when kinds are stored that this
+        program was not opened with, for their records would stay.
+        """
 
     async def ready(self) -> None:
         """Prove that the store answers. Raises StoreError."""

@@ -12,7 +12,7 @@ import orjson
 from sidecar.errors import StoreError
 from sidecar.records.kind import Kinds
 from sidecar.records.layout import Table
-from sidecar.records.postgres import migrate
+from sidecar.records.postgres import lifecycle, migrate
 from sidecar.records.postgres import tables as ddl
 from sidecar.records.postgres.labels import Interned
 from sidecar.records.postgres.mirror import PostgresMirror
@@ -20,8 +20,8 @@ from sidecar.records.postgres.pages import Connection, Pages, Place, Strategy
 from sidecar.records.postgres.pool import PLANNED_ONCE, Pool, answering, connection, opened
 from sidecar.records.postgres.replica import Replica
 from sidecar.records.postgres.sql import storable
-from sidecar.records.postgres.write import Writer, announced
-from sidecar.records.store import LoadMark, Migrated, Outcome, Page, Prepared, Request, Tenant, Visibility
+from sidecar.records.postgres.write import Writer, announce, announced
+from sidecar.records.store import Count, LoadMark, Migrated, Outcome, Page, Prepared, Request, Tenant, Visibility
 
 log = logging.getLogger(__name__)
 
@@ -115,6 +115,10 @@ class PostgresChange(PostgresSnapshot):
     async def delete(self, kind: str, key: tuple[str, ...]) -> bool:
         """Remove one record; whether it was there."""
         return await self._writer.delete(self.tenant, kind, [key]) > 0
+
+    async def clear(self, kind: str, keys: Sequence[tuple[str, ...]]) -> int:
+        """Remove records, append-only ones too; how many there were."""
+        return await self._writer.delete(self.tenant, kind, keys)
 
 
 class PostgresStore:
@@ -277,6 +281,30 @@ class PostgresStore:
             stored = await self._writes.fetchval("SELECT value FROM setting WHERE name = $1", name)
         parsed: Mapping[str, Any] = orjson.loads(stored)
         return parsed
+
+    async def counts(self, tenant: Tenant | None = None) -> Sequence[Count]:
+        """What is stored, of one tenant or of all. Raises StoreError."""
+        async with self._aside(tenant) as taken:
+            return await lifecycle.counts(taken, tenant)
+
+    async def weight(self, kind: str, tenant: Tenant | None = None) -> int:
+        """The bytes of a kind's documents. Raises StoreError."""
+        async with self._aside(tenant) as taken:
+            return await lifecycle.weight(taken, self.tables[kind], tenant)
+
+    @asynccontextmanager
+    async def _aside(self, tenant: Tenant | None) -> AsyncIterator[Connection]:
+        """A transaction for reading something long, of one tenant or of all."""
+        async with connection(self._writes, _READ, WRITE_TIMEOUT_MS / 1000) as taken:
+            with answering():
+                await lifecycle.unhurried(taken)
+                await announce(taken, [] if tenant is None else [tenant])
+                yield taken
+
+    async def erase(self, tenant: Tenant) -> Mapping[str, int]:
+        """Remove all records of a tenant. Raises StoreError."""
+        async with self._writing([tenant], create=False) as (taken, _):
+            return await lifecycle.erase(taken, self.tables, tenant)
 
     async def ready(self) -> None:
         """Prove that the store answers. Raises StoreError."""

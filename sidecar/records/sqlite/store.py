@@ -5,7 +5,7 @@ import sqlite3
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import asynccontextmanager, closing, contextmanager
 from itertools import count
 from pathlib import Path
 from typing import Any, TypeVar
@@ -15,12 +15,12 @@ import orjson
 from sidecar.errors import StoreError
 from sidecar.records.kind import Kinds
 from sidecar.records.layout import Table
-from sidecar.records.sqlite import promote
+from sidecar.records.sqlite import lifecycle, promote
 from sidecar.records.sqlite.mirror import SqliteMirror
 from sidecar.records.sqlite.pages import Pages
 from sidecar.records.sqlite.walk import Place, Strategy
 from sidecar.records.sqlite.write import Interned, Writer
-from sidecar.records.store import LoadMark, Outcome, Page, Prepared, Request, Tenant, Visibility
+from sidecar.records.store import Count, LoadMark, Outcome, Page, Prepared, Request, Tenant, Visibility
 
 T = TypeVar("T")
 Run = Callable[[Callable[[], T]], Awaitable[T]]
@@ -105,6 +105,11 @@ class SqliteChange(SqliteSnapshot):
     async def delete(self, kind: str, key: tuple[str, ...]) -> bool:
         """Remove one record; whether it was there."""
         removed: bool = await self._run(lambda: self._writer.delete(self.tenant, kind, key))
+        return removed
+
+    async def clear(self, kind: str, keys: Sequence[tuple[str, ...]]) -> int:
+        """Remove records, append-only ones too; how many there were."""
+        removed: int = await self._run(lambda: sum(self._writer.delete(self.tenant, kind, key) for key in keys))
         return removed
 
 
@@ -228,7 +233,7 @@ class SqliteStore:
         """The writer's connection in a transaction of its own, committed unless the context fails."""
         async with self._writing:
             try:
-                await self._in_writer(lambda: self._writer.execute("BEGIN IMMEDIATE"))
+                await self._in_writer(self._begin)
                 try:
                     yield
                     await self._in_writer(self._writer.commit)
@@ -236,6 +241,11 @@ class SqliteStore:
                     await self._in_writer(self._abandon)
             except sqlite3.Error as error:
                 raise StoreError("the store could not be written") from error
+
+    def _begin(self) -> None:
+        """Begin a write transaction, knowing nothing of tenants that were erased meanwhile."""
+        self._writer.execute("BEGIN IMMEDIATE")
+        self.interned.since(lifecycle.erasures(self._writer))
 
     def _abandon(self) -> None:
         """Undo what was not committed; a no-op after a commit."""
@@ -259,7 +269,7 @@ class SqliteStore:
 
     def _put(self, records: Sequence[Prepared], mark: LoadMark | None) -> Outcome:
         try:
-            self._writer.execute("BEGIN IMMEDIATE")
+            self._begin()
             try:
                 self.require_same_kinds(self._writer)
                 outcome = Writer(self._writer, self.tables, self.interned).put(records)
@@ -306,6 +316,35 @@ class SqliteStore:
         async with self._writing:
             with _answering():
                 return await self._in_writer(keep)
+
+    async def counts(self, tenant: Tenant | None = None) -> Sequence[Count]:
+        """What is stored, of one tenant or of all. Raises StoreError."""
+        return await self._aside(lambda connection: lifecycle.counts(connection, tenant))
+
+    async def weight(self, kind: str, tenant: Tenant | None = None) -> int:
+        """The bytes of a kind's documents. Raises StoreError."""
+        return await self._aside(lambda connection: lifecycle.weight(connection, self.tables[kind], tenant))
+
+    async def _aside(self, work: Callable[[sqlite3.Connection], T]) -> T:
+        """Read something long over all tenants, in a thread and with a connection of its own."""
+
+        def read() -> T:
+            with _answering(), closing(self._connect()) as connection:
+                return work(connection)
+
+        return await asyncio.get_running_loop().run_in_executor(self._slow, read)
+
+    async def erase(self, tenant: Tenant) -> Mapping[str, int]:
+        """Remove all records of a tenant, and write the file anew so that nothing of them is left in it.
+
+        Raises StoreError; once the records are gone, that only traces of them may be left.
+        """
+        async with self._written():
+            self.require_same_kinds(self._writer)
+            erased = await self._in_writer(lambda: lifecycle.erase(self._writer, self.tables, tenant))
+        async with self._writing:
+            await self._in_writer(lambda: lifecycle.purge(self._writer))
+        return erased
 
     async def ready(self) -> None:
         """Prove that the store answers. Raises StoreError."""

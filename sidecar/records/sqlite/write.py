@@ -35,10 +35,20 @@ class _Entry(NamedTuple):
 
 @dataclass
 class Interned:
-    """Ids already looked up. Forgotten whenever a transaction is rolled back, for the ids may not exist then."""
+    """Ids already looked up. Forgotten whenever a transaction is rolled back, for the ids may not exist then.
+
+    ``erasures`` tells how many tenants had been erased: any process may erase one, and its label ids are nobody's then.
+    """
 
     tenants: dict[Tenant, int] = field(default_factory=dict)
     labels: dict[tuple[int, str, bytes], int] = field(default_factory=dict)
+    erasures: int = 0
+
+    def since(self, erasures: int) -> None:
+        """Forget what was learnt before the last erasure."""
+        if erasures != self.erasures:
+            self.forget()
+            self.erasures = erasures
 
     def forget(self) -> None:
         """Start anew."""

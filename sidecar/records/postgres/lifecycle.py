@@ -1,0 +1,64 @@
+"""What becomes of records in PostgreSQL: counted, weighed, and erased with their tenant."""
+
+from collections.abc import Mapping, Sequence
+
+from sidecar.errors import StoreError
+from sidecar.records.layout import Table
+from sidecar.records.postgres import tables as ddl
+from sidecar.records.postgres.migrate import read_state
+from sidecar.records.postgres.pages import Connection
+from sidecar.records.postgres.sql import storable
+from sidecar.records.store import Count, Tenant, undescribed
+
+_OF_TENANT = "t.org_id = $1 AND t.workspace_id = $2 AND t.deployment_id = $3"
+
+
+async def unhurried(connection: Connection) -> None:
+    """Let the statements of this transaction take as long as they need."""
+    await connection.execute("SET LOCAL statement_timeout = 0")
+
+
+async def counts(connection: Connection, tenant: Tenant | None) -> Sequence[Count]:
+    """What is stored, of one tenant or of all, as the labels count it."""
+    found = await connection.fetch(
+        "SELECT t.org_id, t.workspace_id, t.deployment_id, l.kind, count(*), sum(l.records)::bigint "
+        f"FROM tenant AS t JOIN label AS l USING (tenant_id) WHERE l.records > 0 AND {_chosen(tenant)} "
+        "GROUP BY 1, 2, 3, 4 ORDER BY 1, 2, 3, 4",
+        *_named(tenant),
+    )
+    return [Count(Tenant(*triple), kind, labels, records) for *triple, kind, labels, records in found]
+
+
+async def weight(connection: Connection, table: Table, tenant: Tenant | None) -> int:
+    """The bytes of a kind's documents."""
+    joined = f"{ddl.record(table)} AS r JOIN tenant AS t ON t.tenant_id = r._tenant"
+    statement = f"SELECT coalesce(sum(length(r._doc)), 0)::bigint FROM {joined} WHERE {_chosen(tenant)}"
+    return int(await connection.fetchval(statement, *_named(tenant)))
+
+
+async def erase(connection: Connection, tables: Mapping[str, Table], tenant: Tenant) -> dict[str, int]:
+    """Remove all records of a tenant whose row is locked; how many of each kind. Raises StoreError."""
+    others = [name for name in sorted((await read_state(connection)).digests) if name not in tables]
+    if others:
+        raise StoreError(undescribed(others))
+    await unhurried(connection)
+    tenant_id = await connection.fetchval(f"SELECT t.tenant_id FROM tenant AS t WHERE {_OF_TENANT}", *_named(tenant))
+    if tenant_id is None:
+        return {}
+    erased = {count.kind: count.records for count in await counts(connection, tenant)}
+    for name in (name for table in tables.values() for name in ddl.names(table)):
+        await connection.execute(f"DELETE FROM {name} WHERE _tenant = $1", tenant_id)
+    await connection.execute("DELETE FROM label WHERE tenant_id = $1", tenant_id)
+    await connection.execute(
+        "UPDATE tenant SET authority_version = authority_version + 1, erasures = erasures + 1 WHERE tenant_id = $1",
+        tenant_id,
+    )
+    return erased
+
+
+def _chosen(tenant: Tenant | None) -> str:
+    return "true" if tenant is None else _OF_TENANT
+
+
+def _named(tenant: Tenant | None) -> tuple[str | None, ...]:
+    return () if tenant is None else tuple(map(storable, (tenant.org_id, tenant.workspace_id, tenant.deployment_id)))

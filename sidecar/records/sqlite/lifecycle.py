@@ -1,0 +1,90 @@
+"""What becomes of records in SQLite: counted, weighed, erased with their tenant, and no trace of them left."""
+
+import sqlite3
+from collections.abc import Mapping, Sequence
+
+from sidecar.errors import StoreError
+from sidecar.records.layout import Table
+from sidecar.records.store import Count, Tenant, undescribed
+
+_ERASURES = "erasures"
+"""The setting that counts erasures, over all tenants."""
+_OF_TENANT = "t.org_id = ? AND t.workspace_id = ? AND t.deployment_id = ?"
+
+
+def counts(connection: sqlite3.Connection, tenant: Tenant | None) -> Sequence[Count]:
+    """What is stored, of one tenant or of all, as the labels count it."""
+    found = connection.execute(
+        "SELECT t.org_id, t.workspace_id, t.deployment_id, l.kind, count(*), sum(l.records) "
+        f"FROM tenant AS t JOIN label AS l USING (tenant_id) WHERE l.records > 0 AND {_chosen(tenant)} "
+        "GROUP BY 1, 2, 3, 4 ORDER BY 1, 2, 3, 4",
+        _named(tenant),
+    )
+    return [Count(Tenant(*triple), kind, labels, records) for *triple, kind, labels, records in found]
+
+
+def weight(connection: sqlite3.Connection, table: Table, tenant: Tenant | None) -> int:
+    """The bytes of a kind's documents."""
+    joined = f"{table.name} AS r JOIN tenant AS t ON t.tenant_id = r._tenant"
+    statement = f"SELECT coalesce(sum(length(r._doc)), 0) FROM {joined} WHERE {_chosen(tenant)}"
+    found: tuple[int] = connection.execute(statement, _named(tenant)).fetchone()
+    return found[0]
+
+
+def erasures(connection: sqlite3.Connection) -> int:
+    """How many erasures there were in this file."""
+    found = connection.execute("SELECT value FROM setting WHERE name = ?", (_ERASURES,)).fetchone()
+    return int(found[0]) if found else 0
+
+
+def erase(connection: sqlite3.Connection, tables: Mapping[str, Table], tenant: Tenant) -> dict[str, int]:
+    """Remove all records of a tenant, inside a write transaction; how many of each kind. Raises StoreError."""
+    _require_all_described(connection, tables)
+    statement = f"SELECT t.tenant_id FROM tenant AS t WHERE {_OF_TENANT}"
+    found: tuple[int] | None = connection.execute(statement, _named(tenant)).fetchone()
+    if found is None:
+        return {}
+    erased = {count.kind: count.records for count in counts(connection, tenant)}
+    for table in tables.values():
+        for name in (*(table.list_table(column.name) for column in table.lists), table.name):
+            connection.execute(f"DELETE FROM {name} WHERE _tenant = ?", found)
+    connection.execute("DELETE FROM label WHERE tenant_id = ?", found)
+    connection.execute("UPDATE tenant SET authority_version = authority_version + 1 WHERE tenant_id = ?", found)
+    connection.execute(
+        "INSERT INTO setting VALUES (?, '1') "
+        "ON CONFLICT (name) DO UPDATE SET value = CAST(CAST(value AS INTEGER) + 1 AS TEXT)",
+        (_ERASURES,),
+    )
+    return erased
+
+
+def purge(connection: sqlite3.Connection) -> None:
+    """Write the file anew from what is stored, and empty its log. Raises StoreError.
+
+    Overwriting what was deleted would not do: pages keep remains of records that were replaced, or moved elsewhere.
+    """
+    try:
+        connection.execute("VACUUM")
+        busy = connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()[0]
+    except sqlite3.Error as error:
+        raise StoreError(f"{_TRACES}: {error}") from error
+    if busy:
+        raise StoreError(f"{_TRACES}: another process went on reading what was there before")
+
+
+_TRACES = "the records are erased, but traces of them may be left in the file until the erasure is run again"
+
+
+def _require_all_described(connection: sqlite3.Connection, tables: Mapping[str, Table]) -> None:
+    """Raises StoreError when kinds are stored of which no table is given."""
+    others = [name for (name,) in connection.execute("SELECT name FROM kind ORDER BY name") if name not in tables]
+    if others:
+        raise StoreError(undescribed(others))
+
+
+def _chosen(tenant: Tenant | None) -> str:
+    return "1" if tenant is None else _OF_TENANT
+
+
+def _named(tenant: Tenant | None) -> tuple[str, ...]:
+    return () if tenant is None else (tenant.org_id, tenant.workspace_id, tenant.deployment_id)
