@@ -325,6 +325,19 @@ def undescribed(kinds: Iterable[str]) -> str:
     )
 
 
+class Lease(Protocol):
+    """Something that only one of the processes on a store may do at once. It ends with the process that has it."""
+
+    async def take(self) -> bool:
+        """Have it, unless another process has; whoever had it may have lost it. Raises StoreError."""
+
+    async def show(self) -> None:
+        """Show the others that what it is for is done once. Raises StoreError."""
+
+    async def shown(self) -> bool:
+        """Whether another process has it and has shown it. Raises StoreError."""
+
+
 class Store(Protocol):
     """Where records are kept."""
 
@@ -367,6 +380,9 @@ class Store(Protocol):
         remembers of before holds for what is stored afterwards. Raises StoreError when kinds are stored that this
         program was not opened with, for their records would stay.
         """
+
+    def lease(self, name: str) -> AbstractAsyncContextManager[Lease]:
+        """What this name stands for, to be taken by one process at a time."""
 
     async def ready(self) -> None:
         """Prove that the store answers. Raises StoreError."""

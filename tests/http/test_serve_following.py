@@ -287,15 +287,15 @@ def test_one_of_several_workers_follows(tmp_path: Path, runtime: Path) -> None:
     with serving(tmp_path, workers=2, runtime={"follow": str(runtime), "poll_ms": 20}) as process:
         assert shown(process) == {"w1"}
         for number in range(2, 5):
-            holder = lock_holder(runtime)
+            holder = lock_holder(tmp_path)
             write(runtime, WAITS, json.dumps([{**LEAST_WAIT, "wait_id": f"w{number}"}]))
             eventually(lambda: shown(process) == {f"w{number}"}, 30)  # noqa: B023 - waited for here
             os.kill(holder, signal.SIGKILL)
-            eventually(lambda: lock_holder(runtime) not in (0, holder), 30)  # noqa: B023
+            eventually(lambda: lock_holder(tmp_path) not in (0, holder), 30)  # noqa: B023
 
 
 def lock_holder(folder: Path) -> int:
-    """The process that holds the lock of a folder; 0 while none does."""
-    inode = str(folder.stat().st_ino)
+    """The process that follows into the store of a folder; 0 while none does."""
+    inode = str((folder / "sidecar.db-follow").stat().st_ino)
     locks = [line.split() for line in Path("/proc/locks").read_text().splitlines()]
     return next((int(line[4]) for line in locks if line[1] == "FLOCK" and line[5].split(":")[-1] == inode), 0)

@@ -15,7 +15,6 @@ from runtime_engine import Engine
 
 from sidecar.errors import StoreError
 from sidecar.records.follow.follower import Follower
-from sidecar.records.follow.lease import Lease
 from sidecar.records.sqlite import SqliteStore
 
 
@@ -82,13 +81,11 @@ async def test_a_store_that_fails_again_and_again_is_brought_up(tmp_path: Path) 
     async with opened(tmp_path / "followed.db") as store:
         failing = Failing(store, random.Random(5))
         follower: Follower = follower_of(failing, engine.folder)  # type: ignore[arg-type]
-        lease = Lease(engine.folder)
         for _ in range(60):
             engine.change()
-            await follower._turn(lease)
+            await follower.turn()
         failing.failing = False
-        await follower._turn(lease)
-        await follower._turn(lease)
-        lease.close()
+        await follower.turn()
+        await follower.turn()
         assert failing.failures > 5
         assert await held(store) == await loaded_afresh(tmp_path / "fresh.db", engine.folder)

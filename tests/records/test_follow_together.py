@@ -11,7 +11,6 @@ from followed import Files, follower_of, held, opened
 from record_samples import LEAST
 
 from sidecar.records.follow import cut
-from sidecar.records.follow.lease import Lease
 from sidecar.records.runtime_files import find_runtime_files
 
 WAITS = "data/runtime/stateful_waits.json"
@@ -173,14 +172,14 @@ async def test_one_of_several_follows_and_another_takes_its_place(tmp_path: Path
         await asyncio.gather(*tasks, return_exceptions=True)
 
 
-def test_the_lock_of_a_folder_tells_how_far_its_holder_is(tmp_path: Path) -> None:
+async def test_a_lease_tells_how_far_its_holder_is(tmp_path: Path) -> None:
     """While its holder catches up nobody else can tell that it has; then everybody can; afterwards it is free."""
-    holder, other = Lease(tmp_path), Lease(tmp_path)
-    assert holder.take()
-    assert (other.take(), other.caught_up_elsewhere()) == (False, False)
-    holder.show()
-    assert holder.shown
-    assert (other.take(), other.caught_up_elsewhere(), holder.take()) == (False, True, True)
-    holder.close()
-    assert other.take()
-    other.close()
+    path = tmp_path / "s.db"
+    async with opened(path) as store, opened(path) as second, second.lease("follow") as other:
+        async with store.lease("follow") as holder, store.lease("else") as free:
+            assert await holder.take()
+            assert (await other.take(), await other.shown(), await free.take()) == (False, False, True)
+            await holder.show()
+            await holder.show()
+            assert (await other.take(), await other.shown(), await holder.take()) == (False, True, True)
+        assert await other.take()

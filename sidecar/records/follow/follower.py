@@ -10,15 +10,17 @@ from pathlib import Path
 from sidecar.errors import StoreError
 from sidecar.records.follow.cut import MovedOnError
 from sidecar.records.follow.keeper import Keeper
-from sidecar.records.follow.lease import Lease
 from sidecar.records.follow.progress import Progress
 from sidecar.records.ingest import Intake
 from sidecar.records.kind import Kinds
 from sidecar.records.runtime_files import RuntimeFiles
-from sidecar.records.store import Store
+from sidecar.records.store import Lease, Store
 
 SHARE = 4
 """Looking takes at most one part in so many of the time, however many files there are."""
+
+LEASE = "follow"
+"""Under which the processes on a store agree who of them follows."""
 
 log = logging.getLogger(__name__)
 
@@ -40,34 +42,45 @@ class Follower:
     _trouble: str = ""
 
     async def run(self) -> None:
-        """Follow until cancelled. Raises OSError when the folder cannot be opened."""
-        lease = Lease(self.folder)
-        try:
-            while True:
-                began = time.monotonic()
-                await self._turn(lease)
-                await asyncio.sleep(max(self.poll_s, (SHARE - 1) * (time.monotonic() - began)))
-        finally:
-            lease.close()
+        """Follow until cancelled, whatever fails meanwhile."""
+        while True:
+            try:
+                async with self.store.lease(LEASE) as lease:
+                    await self._follow(lease)
+            except StoreError as error:
+                self._stand_by()
+                self._complain(error)
+                await asyncio.sleep(self.poll_s)
 
-    async def _turn(self, lease: Lease) -> None:
-        """Look, if it is this process that follows."""
+    async def _follow(self, lease: Lease) -> None:
+        """Look again and again. Raises StoreError when it cannot be told any more who follows."""
+        while True:
+            began = time.monotonic()
+            if not await lease.take():
+                self._stand_by()
+                if await lease.shown():
+                    self.progress.caught_up.set()
+            elif await self.turn():
+                await lease.show()
+            await asyncio.sleep(max(self.poll_s, (SHARE - 1) * (time.monotonic() - began)))
+
+    def _stand_by(self) -> None:
+        """Leave it to another process, and know nothing of what is stored any more."""
+        self.progress.following, self._keeper = False, None
+
+    async def turn(self) -> bool:
+        """Look, whatever comes of it; whether the store is now what the files are, but for those told to be wrong."""
         progress = self.progress
-        if not lease.take():
-            progress.following, self._keeper = False, None
-            if lease.caught_up_elsewhere():
-                progress.caught_up.set()
-            return
         if not progress.following:
             progress.following = True
             log.info("following the runtime in %s", self.folder)
-        if await self._looked() and not lease.shown:
+        equal = await self._looked()
+        if equal and not progress.caught_up.is_set():
             progress.caught_up.set()
             log.info("the store is what the files of the runtime are")
-            lease.show()
+        return equal
 
     async def _looked(self) -> bool:
-        """Look once; whether the store is now what the files are, but for those that are told to be wrong."""
         try:
             equal = await self.look()
         except MovedOnError:

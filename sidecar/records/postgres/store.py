@@ -15,6 +15,7 @@ from sidecar.records.layout import Table
 from sidecar.records.postgres import lifecycle, migrate
 from sidecar.records.postgres import tables as ddl
 from sidecar.records.postgres.labels import Interned
+from sidecar.records.postgres.lease import PostgresLease
 from sidecar.records.postgres.mirror import PostgresMirror
 from sidecar.records.postgres.pages import Connection, Pages, Place, Strategy
 from sidecar.records.postgres.pool import PLANNED_ONCE, Pool, answering, connection, opened
@@ -305,6 +306,17 @@ class PostgresStore:
         """Remove all records of a tenant. Raises StoreError."""
         async with self._writing([tenant], create=False) as (taken, _):
             return await lifecycle.erase(taken, self.tables, tenant)
+
+    @asynccontextmanager
+    async def lease(self, name: str) -> AsyncIterator[PostgresLease]:
+        """What this name stands for, taken by a lock of a connection that is kept for it. Raises StoreError."""
+        with answering():
+            async with self._writes.acquire(timeout=WRITE_TIMEOUT_MS / 1000) as taken:
+                lease = PostgresLease(taken, name)
+                try:
+                    yield lease
+                finally:
+                    await lease.close()
 
     async def ready(self) -> None:
         """Prove that the store answers. Raises StoreError."""

@@ -16,6 +16,7 @@ from sidecar.errors import StoreError
 from sidecar.records.kind import Kinds
 from sidecar.records.layout import Table
 from sidecar.records.sqlite import lifecycle, promote
+from sidecar.records.sqlite.lease import SqliteLease
 from sidecar.records.sqlite.mirror import SqliteMirror
 from sidecar.records.sqlite.pages import Pages
 from sidecar.records.sqlite.walk import Place, Strategy
@@ -345,6 +346,18 @@ class SqliteStore:
         async with self._writing:
             await self._in_writer(lambda: lifecycle.purge(self._writer))
         return erased
+
+    @asynccontextmanager
+    async def lease(self, name: str) -> AsyncIterator[SqliteLease]:
+        """What this name stands for, taken by the lock of a file beside the store's. Raises StoreError."""
+        try:
+            lease = SqliteLease(self._path.with_name(f"{self._path.name}-{name}"))
+        except OSError as error:
+            raise StoreError(f"{error.filename} cannot be opened: {error.strerror}") from error
+        try:
+            yield lease
+        finally:
+            lease.close()
 
     async def ready(self) -> None:
         """Prove that the store answers. Raises StoreError."""
