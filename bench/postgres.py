@@ -52,9 +52,13 @@ class Server:
 
     def fresh(self, database: str) -> str:
         """The URL of an empty database of that name."""
-        self.run(f'DROP DATABASE IF EXISTS "{database}" WITH (FORCE)')
+        self.drop(database)
         self.run(f'CREATE DATABASE "{database}"')
         return self.url(database)
+
+    def drop(self, database: str) -> None:
+        """End a database, if there is one of that name."""
+        self.run(f'DROP DATABASE IF EXISTS "{database}" WITH (FORCE)')
 
 
 @contextmanager

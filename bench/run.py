@@ -9,6 +9,7 @@ from dataclasses import asdict
 from pathlib import Path
 
 import bench_cold
+import bench_copy
 import bench_engine
 import bench_hidden
 import bench_load
@@ -25,6 +26,7 @@ BENCHES: dict[str, Bench] = {
     "page": bench_page.main,
     "hidden": bench_hidden.main,
     "load": bench_load.main,
+    "copy": bench_copy.main,
     "cold": bench_cold.main,
     "engine": bench_engine.main,
     "scale": bench_scale.main,
