@@ -9,14 +9,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from ingesting import History, ingesting
+from ingesting import MORE, PATIENCE_S, ROUNDS, History, goes_on, ingesting
 from serving_process import eventually
 from workers_process import Workers, workers
-
-ROUNDS = int(os.environ.get("FAULT_ROUNDS", "3"))
-PATIENCE_S = 60.0
-MORE = 5
-"""How many batches have to be acknowledged between two kills."""
 
 
 @pytest.fixture
@@ -24,12 +19,6 @@ def settings(tmp_path: Path) -> dict[str, Any]:
     """A store that outlives the processes, and few words from them."""
     url = os.environ.get("FAULT_STORE", f"sqlite:///{tmp_path}/sidecar.db")
     return {"store": {"url": url}, "log": {"level": "error"}}
-
-
-def goes_on(history: History) -> None:
-    """Wait until some more is acknowledged."""
-    before = len(history.acknowledged)
-    eventually(lambda: len(history.acknowledged) >= before + MORE, PATIENCE_S)
 
 
 def killed(served: Workers) -> list[int]:
@@ -51,6 +40,7 @@ def test_no_acknowledged_record_is_lost_with_a_worker(tmp_path: Path, settings: 
                 os.kill(victim, signal.SIGKILL)
                 served.replaced(victim, PATIENCE_S)
         history.check(served.public)
+    assert history.refused == []
     assert len(history.acknowledged) >= ROUNDS * MORE
 
 
@@ -64,5 +54,6 @@ def test_no_acknowledged_record_is_lost_with_the_supervisor(tmp_path: Path, sett
             orphans += killed(served)
     with workers(tmp_path, **settings) as served:
         history.check(served.public)
+    assert history.refused == []
     eventually(lambda: not any(Path(f"/proc/{pid}").exists() for pid in orphans), PATIENCE_S)
     assert len(history.acknowledged) >= ROUNDS * MORE

@@ -17,6 +17,7 @@ import yaml
 
 START_S = 30.0
 STOP_S = 15.0
+SAID = "standard-error.txt"
 IDENTITY = "X-Tandem-Org-Id: acme\r\nX-Tandem-Workspace-Id: main\r\n"
 
 
@@ -69,8 +70,8 @@ class Process:
 
     def end(self) -> tuple[int, str]:
         """Wait for the process to end by itself; its exit code and what it wrote to standard error."""
-        _, said = self.process.communicate(timeout=STOP_S)
-        return self.process.returncode, said
+        self.process.communicate(timeout=STOP_S)
+        return self.process.returncode, (self.folder / SAID).read_text()
 
 
 def _on_file(path: str) -> socket.socket:
@@ -114,13 +115,13 @@ def refused(folder: Path, settings: Mapping[str, Any], **environment: str) -> tu
 @contextmanager
 def serving(folder: Path, **settings: Any) -> Iterator[Process]:
     """A sidecar with these settings that says it answers; ended with SIGTERM if it has not ended by itself."""
-    process = subprocess.Popen(
-        configured(folder, settings), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd=folder
-    )
+    command = configured(folder, settings)
+    with (folder / SAID).open("w") as said:  # a pipe that nobody reads would keep it waiting when it says much
+        process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=said, text=True, cwd=folder)
     try:
         assert process.stdout is not None
         first = process.stdout.readline()
-        assert first.startswith("sidecar: answering on "), (first, process.stderr.read() if process.stderr else "")
+        assert first.startswith("sidecar: answering on "), (first, (folder / SAID).read_text())
         yield Process(folder, first.split(" ")[3], process)
     finally:
         if process.poll() is None:
