@@ -144,6 +144,14 @@ class RuntimeConfig:
 
 
 @dataclass(frozen=True, slots=True)
+class RetentionConfig:
+    """How long records of some kinds are kept (ms), and how often ``serve`` removes those that are older."""
+
+    keep: Mapping[str, int] = field(default_factory=dict)
+    every_ms: int = 3_600_000
+
+
+@dataclass(frozen=True, slots=True)
 class Limits:
     """What one client may take: of time, of bytes, at once."""
 
@@ -191,6 +199,7 @@ class Config:
     admin: AdminConfig = AdminConfig()
     cursor: CursorConfig = CursorConfig()
     runtime: RuntimeConfig = field(default_factory=RuntimeConfig)
+    retention: RetentionConfig = field(default_factory=RetentionConfig)
     limits: Limits = Limits()
     reload: ReloadConfig = ReloadConfig()
     log: LogConfig = LogConfig()

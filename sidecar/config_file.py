@@ -20,6 +20,7 @@ from sidecar.config import (
     LogConfig,
     Network,
     ReloadConfig,
+    RetentionConfig,
     RuntimeConfig,
     StoreConfig,
     TokenConfig,
@@ -32,6 +33,7 @@ FILE = Path("sidecar.yaml")
 """The file that is read when none is named and it is there."""
 KEY_BYTES = 64
 MOST_WORKERS = 64
+_UNITS_MS = {"h": 3_600_000, "d": 86_400_000}
 _SQLITE = "sqlite:///"
 
 Settings = dict[str, Any]
@@ -138,6 +140,11 @@ def _workers(number: int) -> int:
     return number
 
 
+def _kept(ages: Mapping[str, str]) -> dict[str, int]:
+    """How long each kind is kept, in milliseconds. The schema has seen to the form: a number and its unit."""
+    return {kind: int(age[:-1]) * _UNITS_MS[age[-1]] for kind, age in ages.items()}
+
+
 def _token(values: Mapping[str, Any]) -> TokenConfig:
     tenants = frozenset(
         (tenant["org_id"], tenant["workspace_id"], tenant.get("deployment_id", "")) for tenant in values["tenants"]
@@ -152,6 +159,7 @@ _READERS: Mapping[tuple[str, ...], Callable[[Any], Any]] = {
     ("identity", "trusted_proxies"): _network,
     ("admin", "tokens"): _token,
     ("cursor", "keys"): _key,
+    ("retention", "keep"): _kept,
 }
 
 
@@ -178,6 +186,7 @@ def _config(settings: Settings) -> Config:
         "admin": AdminConfig,
         "cursor": CursorConfig,
         "runtime": RuntimeConfig,
+        "retention": RetentionConfig,
         "limits": Limits,
         "reload": ReloadConfig,
         "log": LogConfig,

@@ -14,6 +14,7 @@ from sidecar.http.connections import Bounds
 from sidecar.http.following import caught_up, following
 from sidecar.http.health import DRAINING, WORKER
 from sidecar.http.listening import Door, Listener
+from sidecar.http.retaining import retaining
 from sidecar.http.service import Service
 from sidecar.http.sharing import Share
 from sidecar.http.tokens import Tokens
@@ -74,6 +75,11 @@ class Answering:
     doors: Doors
     worker: int | None = None
 
+    @property
+    def _retention_s(self) -> float | None:
+        """How often this process removes what is kept no longer; None where another worker does."""
+        return self.config.retention.every_ms / 1000 if self.worker in (None, 1) else None
+
     async def until(self, end: End, opened: Callable[[], None]) -> None:
         """Answer until the end is asked for, then let the requests under way end."""
         config, service, limits = self.config, self.service, self.config.limits
@@ -86,7 +92,7 @@ class Answering:
         public = Listener(self.doors.public, app, bounds, drain_s)
         admin = Listener(self.doors.admin, admin_app, bounds, drain_s)
         try:
-            async with following(service.follower):
+            async with following(service.follower), retaining(service, self._retention_s):
                 await admin.open(lambda: _revision(service.bundles))
                 if await caught_up(service.follower, end.asked):
                     await public.open(lambda: _revision(service.bundles))

@@ -16,6 +16,7 @@ from sidecar.policy.judge import Judge
 from sidecar.records.ingest import Intake
 from sidecar.records.kind import Kinds
 from sidecar.records.opening import open_store
+from sidecar.records.retention import rules_of
 from sidecar.records.schemas import load_kinds
 from sidecar.records.store import Store
 
@@ -50,6 +51,7 @@ def grounded(config: Config, *, clock: Callable[[], int] = clock_ms) -> Ground:
 
 async def assembled(config: Config, ground: Ground, *, clock: Callable[[], int] = clock_ms) -> Service:
     """The service that a configuration describes, its store open. Raises ConfigError, StoreError."""
+    retention = rules_of(config, ground.kinds)
     store = await open_store(config, ground.kinds, ground.intake)
     return Service(
         kinds=ground.kinds,
@@ -62,6 +64,7 @@ async def assembled(config: Config, ground: Ground, *, clock: Callable[[], int] 
         trust=_trust(config),
         clock=clock,
         follower=follower_of(config.runtime, store, ground.kinds, ground.intake, clock),
+        retention=retention,
     )
 
 

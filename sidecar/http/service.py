@@ -21,6 +21,7 @@ from sidecar.readmodels.plan import Plan, T, carried_out
 from sidecar.records.follow.follower import Follower
 from sidecar.records.ingest import Intake
 from sidecar.records.kind import Kinds
+from sidecar.records.retention import Rule
 from sidecar.records.store import Change, Snapshot, Store, Tenant
 
 MOST_CATALOGUES = 1_000
@@ -77,6 +78,7 @@ class Service:
     trust: Trust
     clock: Callable[[], int] = clock_ms
     follower: Follower | None = None
+    retention: Sequence[Rule] = ()
     catalogues: Catalogues = field(default_factory=Catalogues)
     metrics: Metrics = field(default_factory=Metrics)
 

@@ -13,9 +13,9 @@ import orjson
 
 from sidecar.identity.caller import Caller
 from sidecar.policy.bundle import Bundle
-from sidecar.policy.explanation import Everything
 from sidecar.policy.standing import Authority
 from sidecar.records.canonical import policy_view
+from sidecar.records.everything import Everything
 from sidecar.records.kind import Kind
 from sidecar.records.places import names
 from sidecar.records.store import Position, Read, Row, Snapshot

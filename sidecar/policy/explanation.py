@@ -13,8 +13,9 @@ from sidecar.policy.explain import Answer, Explainer
 from sidecar.policy.next_change import Future, future_of
 from sidecar.policy.rules import KindPolicies, Rule, tenant_document
 from sidecar.records.canonical import policy_view
+from sidecar.records.everything import Everything
 from sidecar.records.places import names
-from sidecar.records.store import Get, Lanes, Row, Snapshot, Store, Tenant
+from sidecar.records.store import Get, Row, Snapshot, Store, Tenant
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,21 +64,6 @@ async def explained(store: Store, callers: Callers, question: Question) -> Expla
             async with store.snapshot(question.identity.tenant) as own:
                 moments = await callers.course(question.identity, own, question.now_ms)
     return await asyncio.to_thread(_explanation, question, *found, moments)
-
-
-@dataclass(frozen=True, slots=True)
-class Everything:
-    """Sees all records of some labels: for whoever may read the store itself."""
-
-    labels: frozenset[int]
-
-    def lanes(self, kind: str, fields: Sequence[str]) -> Lanes:  # noqa: ARG002 - of the protocol
-        """Every label."""
-        return Lanes(self.labels, frozenset())
-
-    def show(self, row: Row, fields: Sequence[str]) -> Row | None:  # noqa: ARG002 - of the protocol
-        """The row as it is stored."""
-        return row
 
 
 async def _record(snap: Snapshot, question: Question) -> tuple[Row, int] | None:
