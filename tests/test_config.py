@@ -158,7 +158,9 @@ def test_a_flag_stands_above_the_environment_and_that_above_the_file(tmp_path: P
     by_environment = read_config(environ=environ)
     assert by_environment.store.url == "sqlite:///env.db"
     assert (by_environment.policies, by_environment.schemas) == (("env1", "env2"), ("env",))
-    by_file = read_config(environ={"SIDECAR_CONFIG": environ["SIDECAR_CONFIG"]})
+    followed = read_config(Flags(config=written(tmp_path, "runtime: {follow: a, poll_ms: 9}"), follow_runtime="b"), {})
+    assert (followed.runtime.follow, followed.runtime.poll_ms) == ("b", 9)
+    by_file = read_config(environ={"SIDECAR_CONFIG": written(tmp_path, text)})
     assert by_file.store.url == "sqlite:////file.db"
     assert by_file.policies == (str(tmp_path / "file"),)
 

@@ -67,6 +67,7 @@ class Follower:
     def _stand_by(self) -> None:
         """Leave it to another process, and know nothing of what is stored any more."""
         self.progress.following, self._keeper = False, None
+        self.progress.equal_at_ms = self.progress.lag_ms = None
 
     async def turn(self) -> bool:
         """Look, whatever comes of it; whether the store is now what the files are, but for those told to be wrong."""
