@@ -9,6 +9,8 @@ from tempfile import TemporaryDirectory
 from textwrap import dedent
 from typing import Any
 
+import stores
+
 from sidecar.errors import Finding, FindingsError
 from sidecar.identity.caller import Caller
 from sidecar.policy.bundle import Bundle, build
@@ -17,8 +19,7 @@ from sidecar.policy.rules import KindPolicies
 from sidecar.records.ingest import Intake
 from sidecar.records.kind import Kinds
 from sidecar.records.schemas import load_kinds
-from sidecar.records.sqlite import SqliteStore
-from sidecar.records.store import Prepared, Read, Snapshot, Tenant
+from sidecar.records.store import Prepared, Read, Snapshot, Store, Tenant
 
 ACME = Tenant("acme", "main")
 HOME = {"org_id": "acme", "workspace_id": "main"}
@@ -124,9 +125,9 @@ def note(name: str, *, kind: str = "note", tenant: dict[str, str] | None = None,
     return accepted
 
 
-def new_store(path: Path) -> SqliteStore:
+async def new_store(path: Path) -> Store:
     """An empty store of notes and memos."""
-    return SqliteStore(path, note_kinds(), Intake(note_kinds()).accept)
+    return await stores.open_store(path, note_kinds(), Intake(note_kinds()).accept)
 
 
 async def seen(

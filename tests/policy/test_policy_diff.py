@@ -8,6 +8,7 @@ from typing import Any
 
 import orjson
 import pytest
+import stores
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from policy_files import ACME, bundle_of, new_store, note, policy
@@ -22,6 +23,8 @@ from sidecar.policy.next_change import shown
 from sidecar.records.canonical import policy_view
 from sidecar.records.store import Prepared, Tenant
 
+pytestmark = pytest.mark.usefixtures("store_name")
+
 NOW_MS = 5
 ADA = Caller(ACME, actor_id="ada", org_units=("finance",))
 
@@ -30,12 +33,13 @@ def compared(folder: Path, old: Bundle, new: Bundle, records: list[Prepared], *c
     """What differs over some stored records."""
 
     async def run() -> Diff:
-        store = new_store(folder / "store.db")
+        store = await new_store(folder / "store.db")
         await store.put(records)
         diff = Diff(old, new, NOW_MS)
         async with store.snapshot(ACME) as snap:
             await diff.tenant(snap, {f"c{number}": caller for number, caller in enumerate(callers)})
         await store.close()
+        stores.give_back(folder / "store.db")
         return diff
 
     return asyncio.run(run())

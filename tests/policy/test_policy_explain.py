@@ -7,6 +7,7 @@ from typing import Any
 
 import orjson
 import pytest
+import stores
 from hypothesis import given, settings
 from policy_files import ACME, bundle_of, new_store, note, policy, seen
 from random_policies import CALLERS, NOTES, POLICIES, texts_of
@@ -59,6 +60,7 @@ def test_invisible_for_each_reason(tmp_path: Path, wrong: str) -> None:
 # --- one verdict ------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.usefixtures("store_name")
 @settings(max_examples=120, deadline=None)
 @given(POLICIES, NOTES, CALLERS)
 def test_judging_and_explaining_agree(policies: list[Any], notes: list[dict[str, Any]], caller: Caller) -> None:
@@ -76,11 +78,12 @@ def test_judging_and_explaining_agree(policies: list[Any], notes: list[dict[str,
 
 async def pages(path: Path, bundle: Bundle, caller: Caller, records: list[Prepared], *, verify: bool) -> dict[str, Any]:
     """What a caller is shown of the stored records, by name."""
-    store = new_store(path)
+    store = await new_store(path)
     await store.put(records)
     async with store.snapshot(ACME) as snap:
         shown, _ = await seen(Judge(verify=verify), bundle, caller, snap, now_ms=5)
     await store.close()
+    stores.give_back(path)
     return {record["note_id"]: record for record in shown}
 
 

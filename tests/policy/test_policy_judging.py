@@ -12,6 +12,8 @@ from sidecar.policy import standing
 from sidecar.policy.judge import Judge
 from sidecar.records.store import Is, Prepared, Read, Tenant
 
+pytestmark = pytest.mark.usefixtures("store_name")
+
 ADA = Caller(ACME, actor_id="ada", org_units=("finance",))
 NOBODY = Caller(ACME)
 OPEN = policy("open", "allow all: true")
@@ -26,7 +28,7 @@ async def shown(
     folder: Path, policies: Mapping[str, str], caller: Caller, *notes: Prepared, now_ms: int = 0, kind: str = "note"
 ) -> list[dict[str, Any]]:
     """What a caller sees under some policies; judging every row again as a whole must give the same."""
-    store = new_store(folder / "s.db")
+    store = await new_store(folder / "s.db")
     await store.put(notes)
     bundle = bundle_of(folder / "policies", **policies)
     async with store.snapshot(caller.tenant) as snap:
@@ -133,7 +135,7 @@ async def test_the_tenant_wall_stands_under_all_policies(tmp_path: Path) -> None
     """No policy shows a record of another tenant, nor is a caller judged before another tenant's snapshot."""
     others = [note("o", tenant={**HOME, "org_id": "umbrella"}), note("d", tenant={**HOME, "deployment_id": "eu"})]
     assert await names(tmp_path, {"open": OPEN}, ADA, UNSCOPED, *others) == ["u"]
-    store = new_store(tmp_path / "t.db")
+    store = await new_store(tmp_path / "t.db")
     async with store.snapshot(Tenant("umbrella", "main")) as snap:
         with pytest.raises(ValueError, match="own tenant"):
             await Judge().judge(bundle_of(tmp_path / "policies", open=OPEN), ADA, snap, ["note"], 0)
@@ -145,7 +147,7 @@ async def test_the_tenant_wall_stands_under_all_policies(tmp_path: Path) -> None
 
 async def test_labels_are_judged_once(tmp_path: Path, judged: list[Mapping[str, Any]]) -> None:
     """Each label is judged once, however many records share it and however often the caller comes; new ones as they come."""
-    store, judge = new_store(tmp_path / "s.db"), Judge()
+    store, judge = await new_store(tmp_path / "s.db"), Judge()
     bundle = bundle_of(tmp_path / "policies", units=UNITS)
     await store.put([note(f"n{number}", unit=f"u{number % 5}") for number in range(100)])
     for _ in range(3):
@@ -162,7 +164,7 @@ async def test_labels_are_judged_once(tmp_path: Path, judged: list[Mapping[str, 
 
 async def test_verdicts_are_kept_under_all_they_rest_on(tmp_path: Path, judged: list[Mapping[str, Any]]) -> None:
     """Another caller, another bundle and another authority version are judged anew; the same ones are not."""
-    store, judge = new_store(tmp_path / "s.db"), Judge()
+    store, judge = await new_store(tmp_path / "s.db"), Judge()
     first = bundle_of(tmp_path / "a", units=UNITS)
     second = bundle_of(tmp_path / "b", units=UNITS + "# another text\n")
     await store.put([FINANCE])
@@ -185,7 +187,7 @@ async def test_verdicts_are_kept_under_all_they_rest_on(tmp_path: Path, judged: 
 
 async def test_a_swapped_bundle_decides_from_the_next_request(tmp_path: Path) -> None:
     """Verdicts in hand keep their revision; the next judgement follows the new bundle."""
-    store, judge = new_store(tmp_path / "s.db"), Judge()
+    store, judge = await new_store(tmp_path / "s.db"), Judge()
     await store.put([LEGAL])
     closed, opened = bundle_of(tmp_path / "a", p=UNITS), bundle_of(tmp_path / "b", p=OPEN)
     async with store.snapshot(ACME) as snap:
@@ -199,7 +201,7 @@ async def test_a_swapped_bundle_decides_from_the_next_request(tmp_path: Path) ->
 
 async def test_little_memory_forgets_no_verdict(tmp_path: Path) -> None:
     """A judge that can keep almost nothing still judges right, also before an older snapshot."""
-    store, judge = new_store(tmp_path / "s.db"), Judge(most_labels=2)
+    store, judge = await new_store(tmp_path / "s.db"), Judge(most_labels=2)
     bundle = bundle_of(tmp_path / "policies", units=UNITS)
     await store.put([note(f"f{number}", unit="finance", classes=[f"c{number}"]) for number in range(10)])
     async with store.snapshot(ACME) as older:
@@ -213,7 +215,7 @@ async def test_little_memory_forgets_no_verdict(tmp_path: Path) -> None:
 
 async def test_a_crowd_of_callers_is_let_go(tmp_path: Path) -> None:
     """Callers who see nothing weigh too, so that however many come, the verdicts kept stay within their bound."""
-    store, judge = new_store(tmp_path / "s.db"), Judge(most_labels=1_000)
+    store, judge = await new_store(tmp_path / "s.db"), Judge(most_labels=1_000)
     bundle = bundle_of(tmp_path / "policies", units=UNITS)
     await store.put([FINANCE])
     async with store.snapshot(ACME) as snap:
@@ -225,7 +227,7 @@ async def test_a_crowd_of_callers_is_let_go(tmp_path: Path) -> None:
 
 async def test_labels_of_a_change_that_is_undone_are_forgotten(tmp_path: Path) -> None:
     """A label first seen inside a transaction that rolls back leaves no verdict to whatever gets its id."""
-    store, judge = new_store(tmp_path / "s.db"), Judge()
+    store, judge = await new_store(tmp_path / "s.db"), Judge()
     bundle = bundle_of(tmp_path / "policies", units=UNITS)
     await store.put([note("known", unit="hr")])
 
@@ -252,7 +254,7 @@ async def test_what_a_label_leaves_open_the_record_decides(tmp_path: Path, judge
         "p", "allow own: record.unit in caller.org_units", "allow author: has(record.author) && record.author == 'ada'"
     )
     notes = [FINANCE, note("mine", unit="legal", author="ada"), note("hers", unit="legal", author="eva")]
-    store = new_store(tmp_path / "s.db")
+    store = await new_store(tmp_path / "s.db")
     await store.put(notes)
     bundle = bundle_of(tmp_path / "policies", p=rules)
     async with store.snapshot(ACME) as snap:
@@ -266,7 +268,7 @@ async def test_what_a_label_leaves_open_the_record_decides(tmp_path: Path, judge
 
 async def test_the_clock_is_the_requests(tmp_path: Path) -> None:
     """A rule over the clock is decided with the request's reading, also for labels judged before."""
-    store, judge = new_store(tmp_path / "s.db"), Judge()
+    store, judge = await new_store(tmp_path / "s.db"), Judge()
     bundle = bundle_of(tmp_path / "policies", p=policy("p", "allow until: now_ms < record.at"))
     await store.put([note("n", at=100)])
     async with store.snapshot(ACME) as snap:
@@ -277,7 +279,7 @@ async def test_the_clock_is_the_requests(tmp_path: Path) -> None:
 
 async def test_verify_judges_every_row_again(tmp_path: Path) -> None:
     """With `verify` a row is shown only if it is visible as a whole, whatever its label was judged."""
-    store = new_store(tmp_path / "s.db")
+    store = await new_store(tmp_path / "s.db")
     await store.put([FINANCE])
     bundle = broken(tmp_path / "policies", "record.unit == 'legal'", "has(record.unit)")
     async with store.snapshot(ACME) as snap:
@@ -319,7 +321,7 @@ async def test_a_mask_that_the_record_decides(tmp_path: Path) -> None:
     notes = [note("a", place={"room": "r"}), note("b", code="d", place={"room": "r"})]
     first, second = await shown(tmp_path, {"p": text}, ADA, *notes)
     assert (first.get("place"), second.get("place")) == ({"room": "r"}, None)
-    store = new_store(tmp_path / "t.db")
+    store = await new_store(tmp_path / "t.db")
     await store.put(notes)
     async with store.snapshot(ACME) as snap:
         verdicts = await Judge().judge(bundle_of(tmp_path / "policies", p=text), ADA, snap, ["note"], 0)
@@ -338,7 +340,7 @@ async def test_a_filter_on_a_masked_field_matches_nothing(
         "record.unit in caller.org_units", "has(record.unit) && record.unit == 'open'"
     )
     notes = [FULL, note("o", unit="open", author="eva", deep={"inner": "i"})]
-    store = new_store(tmp_path / "s.db")
+    store = await new_store(tmp_path / "s.db")
     await store.put(notes)
     bundle = bundle_of(tmp_path / "policies", p=text)
     async with store.snapshot(ACME) as snap:
@@ -351,7 +353,7 @@ async def test_a_filter_on_a_masked_field_matches_nothing(
 
 async def test_a_masked_field_is_guarded_twice(tmp_path: Path) -> None:
     """A label in which a filtered field is masked is not walked, and a row of it would not be shown."""
-    store = new_store(tmp_path / "s.db")
+    store = await new_store(tmp_path / "s.db")
     await store.put([FULL])
     bundle = bundle_of(tmp_path / "policies", p=policy("p", "allow all: true", redact=["record.deep: false"]))
     async with store.snapshot(ACME) as snap:
@@ -365,7 +367,7 @@ async def test_a_masked_field_is_guarded_twice(tmp_path: Path) -> None:
 
 async def test_unmasked_rows_leave_as_stored_bytes(tmp_path: Path) -> None:
     """A record that no mask touches is the stored bytes, unparsed."""
-    store = new_store(tmp_path / "s.db")
+    store = await new_store(tmp_path / "s.db")
     plain = note("plain")
     await store.put([plain, FULL])
     bundle = bundle_of(tmp_path / "policies", p=policy("p", "allow all: true", redact=["record.author: false"]))
