@@ -1,1 +1,35 @@
-"""Puts this folder on the path, so that every folder of tests can use ``serving``."""
+"""Puts this folder on the path, so that every folder of tests can use ``serving``, and chooses the stores."""
+
+from collections.abc import Iterator
+
+import pytest
+import stores
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--store", choices=("both", *stores.STORES), default="both", help="the stores that tests run on")
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    if "store_name" in metafunc.fixturenames:
+        asked = metafunc.config.getoption("--store")
+        names = stores.STORES if asked == "both" else [asked]
+        metafunc.parametrize("store_name", names, indirect=True, scope="module")
+
+
+@pytest.fixture(scope="module")
+def store_name(request: pytest.FixtureRequest) -> Iterator[str]:
+    """The store that tests run on; whoever asks for it, or for a fixture that does, runs once on each."""
+    stores.chosen.name = request.param
+    yield request.param
+    stores.give_back()
+    stores.chosen.name = "sqlite"
+
+
+@pytest.fixture(autouse=True)
+def _given_back() -> Iterator[None]:
+    """The databases that a test took go to the next one; those of its module stay."""
+    before = set(stores.chosen.databases)
+    yield
+    for path in set(stores.chosen.databases) - before:
+        stores.give_back(path)
