@@ -10,6 +10,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+import stores
 from record_samples import intake
 
 from sidecar.records.follow.follower import Follower
@@ -17,7 +18,6 @@ from sidecar.records.load import Load, Refused
 from sidecar.records.runtime_files import find_runtime_files, runtime_files
 from sidecar.records.runtime_read import KINDS
 from sidecar.records.sources import Runtime
-from sidecar.records.sqlite import SqliteStore
 from sidecar.records.store import Store, Tenant
 
 Held = dict[tuple[str, Tenant, tuple[str, ...]], bytes]
@@ -61,14 +61,11 @@ class Files:
 
 
 @asynccontextmanager
-async def opened(path: Path) -> AsyncIterator[SqliteStore]:
+async def opened(path: Path) -> AsyncIterator[Store]:
     """A store of the shipped kinds."""
     door = intake()
-    store = SqliteStore(path, door._kinds, door.accept)
-    try:
+    async with stores.opened(path, door._kinds, door.accept) as store:
         yield store
-    finally:
-        await store.close()
 
 
 def follower_of(store: Store, folder: Path, *, now_ms: int = LONG_AGO_S * 2_000) -> Follower:

@@ -11,8 +11,9 @@ from record_samples import LEAST, TENANT, intake
 
 from sidecar.records.follow.follower import Follower
 from sidecar.records.follow.reading import PATIENCE
-from sidecar.records.sqlite import SqliteStore
-from sidecar.records.store import Prepared
+from sidecar.records.store import Prepared, Store
+
+pytestmark = pytest.mark.usefixtures("store_name")
 
 EVENTS = "data/runtime/stateful_events.jsonl"
 AUDIT = "data/audit/protected_events.log.jsonl"
@@ -45,22 +46,22 @@ def files(tmp_path: Path) -> Files:
 
 
 @pytest.fixture
-async def store(tmp_path: Path) -> AsyncIterator[SqliteStore]:
+async def store(tmp_path: Path) -> AsyncIterator[Store]:
     async with opened(tmp_path / "followed.db") as store:
         yield store
 
 
 @pytest.fixture
-def follower(store: SqliteStore, files: Files) -> Follower:
+def follower(store: Store, files: Files) -> Follower:
     files.folder.mkdir()
     return follower_of(store, files.folder)
 
 
-async def names(store: SqliteStore, kind: str) -> set[tuple[str, ...]]:
+async def names(store: Store, kind: str) -> set[tuple[str, ...]]:
     return {key for _, _, key in await held(store, [kind])}
 
 
-async def labels(store: SqliteStore, kind: str) -> set[bytes]:
+async def labels(store: Store, kind: str) -> set[bytes]:
     """The labels under which something is stored."""
     async with store.snapshot(tenant()) as snap:
         found = await snap.labels(kind, 0)
@@ -74,7 +75,7 @@ def tenant() -> Any:
 
 
 async def test_the_first_look_leaves_nothing_else(
-    tmp_path: Path, files: Files, store: SqliteStore, follower: Follower
+    tmp_path: Path, files: Files, store: Store, follower: Follower
 ) -> None:
     """What is stored and in no file goes, whoever's it is; what is in the files comes; and both agree in content."""
     other = {**LEAST["wait"], "scope": {"tenant_context": {**TENANT, "workspace_id": "elsewhere"}}}
@@ -103,7 +104,7 @@ async def test_a_look_at_unchanged_files_writes_nothing(files: Files, follower: 
     assert (follower.progress.stored, follower.progress.removed) == (before + 1, 1)
 
 
-async def test_the_files_own_the_truth(files: Files, store: SqliteStore, follower: Follower) -> None:
+async def test_the_files_own_the_truth(files: Files, store: Store, follower: Follower) -> None:
     """A record that a replaced file does not hold is deleted, and an older one in it replaces a newer one."""
     files.json(WAITS, [wait("w1", updated_at_ms=20), wait("w2")])
     await follower.look()
@@ -116,7 +117,7 @@ async def test_the_files_own_the_truth(files: Files, store: SqliteStore, followe
     assert (await held(store, ["wait"])).popitem()[1] != content
 
 
-async def test_a_torn_line_is_left_until_it_is_whole(files: Files, store: SqliteStore, follower: Follower) -> None:
+async def test_a_torn_line_is_left_until_it_is_whole(files: Files, store: Store, follower: Follower) -> None:
     """Half of a line is not ingested and no fault; completed it is, with or without the newline after it."""
     files.append(EVENTS, event("e1"))
     for number, part in enumerate((event("e2")[:30], event("e2")[30:-1], "\n" + event("e3"))):
@@ -126,7 +127,7 @@ async def test_a_torn_line_is_left_until_it_is_whole(files: Files, store: Sqlite
     assert follower.progress.refused == 0
 
 
-async def test_a_torn_line_may_be_cut_off(files: Files, store: SqliteStore, follower: Follower) -> None:
+async def test_a_torn_line_may_be_cut_off(files: Files, store: Store, follower: Follower) -> None:
     """The runtime cuts a torn line off before it appends the next: what stands there then is what counts."""
     files.append(EVENTS, event("e1") + event("e2")[:30])
     await follower.look()
@@ -140,7 +141,7 @@ async def test_a_torn_line_may_be_cut_off(files: Files, store: SqliteStore, foll
 
 @pytest.mark.parametrize("text", [event("e2") + event("e9"), event("e1", event_type="other") + event("e2"), ""])
 async def test_a_compacted_log_is_the_log(
-    tmp_path: Path, files: Files, store: SqliteStore, follower: Follower, text: str
+    tmp_path: Path, files: Files, store: Store, follower: Follower, text: str
 ) -> None:
     """A log that was replaced counts as it is: lines that it lost are deleted, those it changed are changed."""
     files.append(EVENTS, event("e1") + event("e2") + event("e3"))
@@ -151,7 +152,7 @@ async def test_a_compacted_log_is_the_log(
 
 
 async def test_a_log_that_was_rewritten_in_place_is_noticed(
-    tmp_path: Path, files: Files, store: SqliteStore, follower: Follower
+    tmp_path: Path, files: Files, store: Store, follower: Follower
 ) -> None:
     """The same file with another beginning is not taken for the old one that grew."""
     files.append(EVENTS, event("e1") + event("e2"))
@@ -161,7 +162,7 @@ async def test_a_log_that_was_rewritten_in_place_is_noticed(
     assert await held(store) == await loaded_afresh(tmp_path / "fresh.db", files.folder)
 
 
-async def test_a_log_that_went_away_holds_nothing(files: Files, store: SqliteStore, follower: Follower) -> None:
+async def test_a_log_that_went_away_holds_nothing(files: Files, store: Store, follower: Follower) -> None:
     """A missing file is an empty store, also when it was there before; and it may come back."""
     files.json(WAITS, [])
     files.append(EVENTS, event("e1"))
@@ -176,7 +177,7 @@ async def test_a_log_that_went_away_holds_nothing(files: Files, store: SqliteSto
 
 @pytest.mark.parametrize("half", ["", '{"schema_version": 1, "runs": {"r": {'])
 async def test_a_half_written_file_is_read_when_it_is_whole(
-    files: Files, store: SqliteStore, follower: Follower, half: str
+    files: Files, store: Store, follower: Follower, half: str
 ) -> None:
     """A file that is being overwritten changes nothing, and the look tells that it is not what the files are yet."""
     runs = {"schema_version": 1, "runs": {"r": LEAST["automation_run"]}}
@@ -194,7 +195,7 @@ async def test_a_half_written_file_is_read_when_it_is_whole(
 
 
 async def test_a_file_that_stays_wrong_is_told(
-    files: Files, store: SqliteStore, follower: Follower, caplog: pytest.LogCaptureFixture
+    files: Files, store: Store, follower: Follower, caplog: pytest.LogCaptureFixture
 ) -> None:
     """After some looks a wrong file is told once, by name and place; its last good state stays; others go on."""
     files.json(WAITS, [wait("w1")])
@@ -211,7 +212,7 @@ async def test_a_file_that_stays_wrong_is_told(
     assert (follower.progress.unreadable, await names(store, "wait")) == ((), set())
 
 
-async def test_what_was_never_read_deletes_nothing(files: Files, store: SqliteStore) -> None:
+async def test_what_was_never_read_deletes_nothing(files: Files, store: Store) -> None:
     """A follower that begins while a file is wrong leaves what is stored of its kind, and nothing of other kinds."""
     prepared = [intake().accept(kind, LEAST[kind]) for kind in ("wait", "workflow_run")]
     await store.put([one for one in prepared if isinstance(one, Prepared)])
@@ -226,7 +227,7 @@ async def test_what_was_never_read_deletes_nothing(files: Files, store: SqliteSt
 
 
 async def test_a_record_that_does_not_validate_is_not_shown_as_it_was(
-    files: Files, store: SqliteStore, follower: Follower, caplog: pytest.LogCaptureFixture
+    files: Files, store: Store, follower: Follower, caplog: pytest.LogCaptureFixture
 ) -> None:
     """It may have been narrowed, so its older form goes; it is told with file, line and pointer; others go on."""
     files.json(WAITS, [wait("w1"), wait("w2")])
@@ -243,7 +244,7 @@ async def test_a_record_that_does_not_validate_is_not_shown_as_it_was(
 
 
 async def test_a_line_that_does_not_validate_stops_no_log(
-    files: Files, store: SqliteStore, follower: Follower, caplog: pytest.LogCaptureFixture
+    files: Files, store: Store, follower: Follower, caplog: pytest.LogCaptureFixture
 ) -> None:
     """A whole line that is no record is told; so is one that comes again with other content; the others are stored."""
     files.append(EVENTS, event("e1"))
@@ -255,7 +256,7 @@ async def test_a_line_that_does_not_validate_stops_no_log(
     assert [f":{line}: event: " in caplog.text for line in (2, 3, 4, 5)] == [True, True, False, True]
 
 
-async def test_snapshots_come_and_go_as_files(files: Files, store: SqliteStore, follower: Follower) -> None:
+async def test_snapshots_come_and_go_as_files(files: Files, store: Store, follower: Follower) -> None:
     """Each snapshot is a file: a new one is stored, a replaced one replaced, a removed one removed."""
     place = "data/runtime/stateful_snapshots/r/{}.json"
     for name in ("a", "b"):
@@ -271,7 +272,7 @@ async def test_snapshots_come_and_go_as_files(files: Files, store: SqliteStore, 
     assert set(after.values()).isdisjoint(before.values())
 
 
-async def test_a_run_that_ends_keeps_its_unit(files: Files, store: SqliteStore, follower: Follower) -> None:
+async def test_a_run_that_ends_keeps_its_unit(files: Files, store: Store, follower: Follower) -> None:
     """A run that loses its definition keeps its scope, also when it moves on to the history of finished runs."""
     run = LEAST["automation_run"]
     ended = {**run, "status": "completed", "updated_at_ms": 30}
@@ -292,9 +293,7 @@ async def test_a_run_that_ends_keeps_its_unit(files: Files, store: SqliteStore, 
     assert await labels(store, "automation_run") == scoped
 
 
-async def test_a_finished_run_that_nobody_knew_is_for_operators(
-    files: Files, store: SqliteStore, follower: Follower
-) -> None:
+async def test_a_finished_run_that_nobody_knew_is_for_operators(files: Files, store: Store, follower: Follower) -> None:
     """Nobody can tell whose it was."""
     files.json(RUNS, {"runs": {"r": {**LEAST["automation_run"], "status": "failed"}}})
     await follower.look()
@@ -302,7 +301,7 @@ async def test_a_finished_run_that_nobody_knew_is_for_operators(
 
 
 async def test_of_two_files_with_one_run_the_one_counts_that_a_load_would_take(
-    tmp_path: Path, files: Files, store: SqliteStore, follower: Follower
+    tmp_path: Path, files: Files, store: Store, follower: Follower
 ) -> None:
     """While a run stands in both files the newer counts, with the scope that the other knows; then what is left."""
     run = LEAST["automation_run"]
@@ -316,9 +315,7 @@ async def test_of_two_files_with_one_run_the_one_counts_that_a_load_would_take(
     assert len(await held(store)) == 1
 
 
-async def test_nothing_opens_while_the_catalogue_is_not_valid(
-    files: Files, store: SqliteStore, follower: Follower
-) -> None:
+async def test_nothing_opens_while_the_catalogue_is_not_valid(files: Files, store: Store, follower: Follower) -> None:
     """With a record that does not validate, missing denies stay and missing units are disabled; what opens goes."""
     grant = LEAST["org_unit_access_grant"]
     grants = {name: {**grant, "grant_id": name, "effect": effect} for name, effect in (("a", "allow"), ("d", "deny"))}
@@ -343,9 +340,7 @@ async def test_nothing_opens_while_the_catalogue_is_not_valid(
     assert len(await names(store, "org_unit")) == 1
 
 
-async def test_a_folder_that_lost_its_files_deletes_nothing(
-    files: Files, store: SqliteStore, follower: Follower
-) -> None:
+async def test_a_folder_that_lost_its_files_deletes_nothing(files: Files, store: Store, follower: Follower) -> None:
     """A runtime all of whose files are gone was moved or unmounted: what is stored stays, and the look fails."""
     files.json(WAITS, [wait("w1")])
     await follower.look()

@@ -8,6 +8,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
+import pytest
 from followed import follower_of, held, loaded_afresh, opened
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -15,7 +16,9 @@ from runtime_engine import Engine
 
 from sidecar.errors import StoreError
 from sidecar.records.follow.follower import Follower
-from sidecar.records.sqlite import SqliteStore
+from sidecar.records.store import Store
+
+pytestmark = pytest.mark.usefixtures("store_name")
 
 
 @settings(max_examples=8, deadline=None)
@@ -44,7 +47,7 @@ async def _followed(folder: Path, seed: int) -> None:
 class Failing:
     """A store that fails in the midst of its work, as a full disk or a lost connection has it."""
 
-    def __init__(self, store: SqliteStore, chance: random.Random) -> None:
+    def __init__(self, store: Store, chance: random.Random) -> None:
         self._store, self._chance = store, chance
         self.failing = True
         self.failures = 0

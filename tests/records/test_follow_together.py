@@ -13,6 +13,8 @@ from record_samples import LEAST
 from sidecar.records.follow import cut
 from sidecar.records.runtime_files import find_runtime_files
 
+pytestmark = pytest.mark.usefixtures("store_name")
+
 WAITS = "data/runtime/stateful_waits.json"
 SNAPSHOT = "data/runtime/stateful_snapshots/r/s.json"
 EVENTS = "data/runtime/stateful_events.jsonl"

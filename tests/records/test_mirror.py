@@ -5,10 +5,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from followed import opened
 from record_samples import LEAST, TENANT, intake, with_value
 
-from sidecar.records.sqlite import SqliteStore
-from sidecar.records.store import Held, Prepared, Tenant, content_digest
+from sidecar.records.store import Held, Prepared, Store, Tenant, content_digest
+
+pytestmark = pytest.mark.usefixtures("store_name")
 
 ACME, OTHER = Tenant("acme", "main"), Tenant("acme", "main", "blue")
 
@@ -26,19 +28,17 @@ def wait(name: str, tenant: Tenant = ACME, at: int = 20, **changed: Any) -> Prep
 
 
 @pytest.fixture
-async def store(tmp_path: Path) -> AsyncIterator[SqliteStore]:
-    door = intake()
-    opened = SqliteStore(tmp_path / "mirror.db", door._kinds, door.accept)
-    yield opened
-    await opened.close()
+async def store(tmp_path: Path) -> AsyncIterator[Store]:
+    async with opened(tmp_path / "mirror.db") as store:
+        yield store
 
 
-async def held(store: SqliteStore, kind: str) -> dict[tuple[Tenant, tuple[str, ...]], bytes]:
+async def held(store: Store, kind: str) -> dict[tuple[Tenant, tuple[str, ...]], bytes]:
     async with store.mirror() as mirror:
         return {(one.tenant, one.key): one.content async for one in mirror.held(kind)}
 
 
-async def test_a_mirror_tells_every_tenants_records_by_their_digests(store: SqliteStore) -> None:
+async def test_a_mirror_tells_every_tenants_records_by_their_digests(store: Store) -> None:
     """What a mirror holds names each record of a kind with its tenant, key and content, and nothing of other kinds."""
     waits = [wait("w1"), wait("w1", OTHER), wait("w2")]
     await store.put([*waits, prepared("event", LEAST["event"])])
@@ -48,7 +48,7 @@ async def test_a_mirror_tells_every_tenants_records_by_their_digests(store: Sqli
     assert set(found) == {Held(one.tenant, one.key, content_digest(one.doc, one.source)) for one in waits}
 
 
-async def test_the_owner_of_the_truth_may_go_back(store: SqliteStore) -> None:
+async def test_the_owner_of_the_truth_may_go_back(store: Store) -> None:
     """A mirror replaces a newer record by an older one, and an append-only one by another; ``put`` does neither."""
     event = prepared("event", LEAST["event"])
     other = prepared("event", {**LEAST["event"], "event_type": "stopped"})
@@ -59,7 +59,7 @@ async def test_the_owner_of_the_truth_may_go_back(store: SqliteStore) -> None:
     assert set((await held(store, "wait")).values()) == {content_digest(wait("w", at=10).doc, None)}
 
 
-async def test_a_mirror_removes_of_one_tenant_only(store: SqliteStore) -> None:
+async def test_a_mirror_removes_of_one_tenant_only(store: Store) -> None:
     """The same key in another tenant stays, and a key under which nothing is stored is no mistake."""
     await store.put([wait("w"), wait("w", OTHER)])
     async with store.mirror() as mirror:
@@ -67,7 +67,7 @@ async def test_a_mirror_removes_of_one_tenant_only(store: SqliteStore) -> None:
     assert set(await held(store, "wait")) == {(OTHER, wait("w").key)}
 
 
-async def test_a_mirror_that_fails_leaves_everything_as_it_was(store: SqliteStore) -> None:
+async def test_a_mirror_that_fails_leaves_everything_as_it_was(store: Store) -> None:
     """What a mirror did before an error is undone with the rest."""
     await store.put([wait("w")])
 
@@ -82,7 +82,7 @@ async def test_a_mirror_that_fails_leaves_everything_as_it_was(store: SqliteStor
     assert set(await held(store, "wait")) == {(ACME, wait("w").key)}
 
 
-async def test_a_run_keeps_its_scope_through_a_mirror(store: SqliteStore) -> None:
+async def test_a_run_keeps_its_scope_through_a_mirror(store: Store) -> None:
     """A run that comes without its definition keeps the scope that is stored, whoever writes it."""
     scope = {"owning_org_unit_id": "finance"}
     run = {**LEAST["automation_run"], "automation_snapshot": {"metadata": {"enterprise_scope": scope}}}

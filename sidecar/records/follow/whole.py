@@ -1,7 +1,7 @@
 """The files that are read as a whole: what they hold together, and by what it differs from what is stored."""
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from sidecar.errors import FindingsError
@@ -70,14 +70,12 @@ class Whole:
         if not data.strip():
             raise refused(path, 0, 0, "is empty, as a file is that is about to be written")
         known = self.states.get(path)
-        before = FileState(seen.store, seen.signature, _NOTHING)
-        if known is not None:
-            before = FileState(seen.store, seen.signature, known.entries, known.refused)
+        before = FileState(seen.store, seen.signature, _NOTHING) if known is None else known
         judged = judge(files.read(seen.store, path, data), before, Rank(_RANKS[seen.store], path, 0), self.intake)
         for digest, record in judged.accepted.items():
             if len(self._fresh) < MOST_PREPARED:
                 self._fresh[path, digest] = record
-        self._replace(path, judged.state)
+        self._replace(path, replace(judged.state, signature=seen.signature))
         return list(judged.faults)
 
     def forget(self, path: Path) -> None:
