@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import stores
 import yaml
 
 START_S = 30.0
@@ -92,7 +93,7 @@ def configured(folder: Path, settings: Mapping[str, Any]) -> list[str]:
     given = {
         "listen": "127.0.0.1:0",
         "admin_listen": f"unix:{folder}/admin.sock",
-        "store": {"url": f"sqlite:///{folder}/sidecar.db"},
+        "store": {"url": stores.url(folder / "sidecar.db")},
         **settings,
     }
     (folder / "sidecar.yaml").write_text(yaml.safe_dump(given))

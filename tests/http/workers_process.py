@@ -3,7 +3,7 @@
 import json
 import re
 import socket
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from http.client import HTTPConnection
@@ -80,12 +80,10 @@ class Workers:
         with self.held(pid, self.admin) as connection:
             return connection.ask("GET", "/readyz")
 
-    def replaced(self, pid: int, within_s: float = 20.0) -> int:
-        """Wait until another process has the place of one that ended."""
-        others = {*self.pids} - {pid}
-        count = len(others) + 1
-        eventually(lambda: pid not in self.pids and len(self.pids) == count, within_s)
-        (fresh,) = {*self.pids} - others
+    def replaced(self, before: Sequence[int], within_s: float = 20.0) -> int:
+        """Wait until another process has the place of the one that ended among those that there were before."""
+        eventually(lambda: len(self.pids) == len(before) and {*self.pids} != {*before}, within_s)
+        (fresh,) = {*self.pids} - {*before}
         return fresh
 
 
