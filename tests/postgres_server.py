@@ -166,6 +166,7 @@ class Databases:
         threading.Thread(target=self._loop.run_forever, name="databases", daemon=True).start()
         self._admin = self.wait(asyncpg.connect(found.url()))
         self._templates: dict[str, str] = {}
+        self._generations: dict[str, int] = {}
         self._free: dict[str, list[str]] = {}
         self._made = 0
 
@@ -190,17 +191,27 @@ class Databases:
 
     def keep(self, like: str, name: str) -> None:
         """Make a database, which nobody uses any more, the template of a name."""
+        self._generations[like] = self.wait(self._generation(name))
         self._templates[like] = name
 
     def give_back(self, name: str, like: str | None) -> None:
         """Empty a database for others, or drop it where its tables are nobody else's."""
-        if like is None or not self.wait(self._emptied(name)):
+        if like is None or not self.wait(self._emptied(name, like)):
             self.wait(self._admin.execute(f"DROP DATABASE {name} WITH (FORCE)"))
         else:
             self._free.setdefault(like, []).append(name)
 
-    async def _emptied(self, name: str) -> bool:
-        """Whether all records could be deleted: whoever was killed with a transaction open may be in the way."""
+    async def _generation(self, name: str) -> int:
+        connection = await asyncpg.connect(self.server.url(name))
+        try:
+            return int(await connection.fetchval("SELECT generation FROM sidecar.store"))
+        finally:
+            await connection.close()
+
+    async def _emptied(self, name: str, like: str) -> bool:
+        """Whether it is like its template again. Other tables, or somebody's open transaction, may be in the way."""
+        if await self._generation(name) != self._generations[like]:
+            return False
         connection = await asyncpg.connect(self.server.url(name), server_settings={"search_path": "sidecar"})
         try:
             await connection.execute(_ALONE)

@@ -1,4 +1,4 @@
-"""A real sidecar for tests: a fresh SQLite store, the shipped policies, both listeners on loopback, a clock to set.
+"""A real sidecar for tests: a fresh store (``stores`` says which), the shipped policies, both listeners on loopback, a clock to set.
 
 Use it as ``async with served(tmp_path) as sidecar``, hand records over with ``await sidecar.take(("wait", record), …)``
 and ask with ``await sidecar.get("/stateful-runtime/runs", ANN)``, or talk to the admin side with
@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 import orjson
+import stores
 from aiohttp import ClientSession, web
 from yarl import URL
 
@@ -34,7 +35,6 @@ from sidecar.policy.judge import Judge
 from sidecar.records.ingest import Intake
 from sidecar.records.kind import Kinds
 from sidecar.records.schemas import load_kinds, shipped_schemas
-from sidecar.records.sqlite import SqliteStore
 from sidecar.records.store import Prepared
 
 NOW_MS = 1_750_000_000_000
@@ -160,12 +160,14 @@ def shipped_bundles() -> Bundles:
     return bundles
 
 
-def service_on(store_path: Path, clock: Clock, *, bundles: Bundles | None = None, trust: Trust = LOOPBACK) -> Service:
-    """The parts of a sidecar over one store file, with the shipped policies unless others are given."""
+async def service_on(
+    store_path: Path, clock: Clock, *, bundles: Bundles | None = None, trust: Trust = LOOPBACK
+) -> Service:
+    """The parts of a sidecar over the store of a path, with the shipped policies unless others are given."""
     intake = Intake(kinds())
     return Service(
         kinds=kinds(),
-        store=SqliteStore(store_path, kinds(), intake.accept),
+        store=await stores.open_store(store_path, kinds(), intake.accept),
         intake=intake,
         bundles=bundles or shipped_bundles(),
         judge=Judge(),
@@ -186,12 +188,12 @@ async def served(
     writers: Sequence[Writer] = (),
     **limits: int,
 ) -> AsyncIterator[Served]:
-    """A sidecar over the store file of a folder (a new one when there is none), listening on loopback twice.
+    """A sidecar over a store of a folder (a new one when there is none), listening on loopback twice.
 
     ``writers`` are the admin side's tokens, ``limits`` its limits.
     """
     clock = Clock()
-    service = service_on(folder / store, clock, bundles=bundles, trust=trust)
+    service = await service_on(folder / store, clock, bundles=bundles, trust=trust)
     admin = create_admin_app(service, Tokens(writers), **limits)
     async with (
         _listening(create_app(service)) as url,

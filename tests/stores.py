@@ -6,21 +6,25 @@ store, as a file does for SQLite: whoever opens the same path finds the same rec
 
 import atexit
 import shutil
+import sqlite3
 import tempfile
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, closing
 from dataclasses import dataclass, field
 from functools import cache
 from hashlib import blake2b
 from pathlib import Path
 from typing import Any
 
+import asyncpg
 from postgres_server import FORGETFUL, Databases, Server
 
 from sidecar.errors import Reject
 from sidecar.records.kind import Kinds
 from sidecar.records.postgres import PostgresStore
+from sidecar.records.postgres.store import PostgresSnapshot
 from sidecar.records.sqlite import SqliteStore
+from sidecar.records.sqlite.store import SqliteSnapshot
 from sidecar.records.store import Prepared
 
 STORES = ("sqlite", "postgres")
@@ -76,6 +80,28 @@ async def opened(path: Path, kinds: Kinds, accept: Accept, **settings: Any) -> A
         yield store
     finally:
         await store.close()
+
+
+def damage(path: Path, statement: str) -> None:
+    """Do to the store of a path what only someone past the product can do; nobody else gets it afterwards."""
+    if chosen.name == "sqlite":
+        with closing(sqlite3.connect(path)) as connection:
+            connection.execute(statement)
+        return
+    name, _ = chosen.databases[path.resolve()]
+    chosen.databases[path.resolve()] = (name, None)
+    databases().wait(_done(databases().server.url(name), statement))
+
+
+async def _done(address: str, statement: str) -> None:
+    connection = await asyncpg.connect(address, server_settings={"search_path": "sidecar"})
+    await connection.execute(statement)
+    await connection.close()
+
+
+def snapshots() -> type[SqliteSnapshot] | type[PostgresSnapshot]:
+    """The class of the store's snapshots, for tests that come between it and a request."""
+    return SqliteSnapshot if chosen.name == "sqlite" else PostgresSnapshot
 
 
 def give_back(path: Path | None = None) -> None:

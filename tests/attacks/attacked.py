@@ -163,7 +163,7 @@ def forms(mark: str) -> Iterator[bytes]:
 async def hostile(folder: Path, trust: Trust = LOOPBACK) -> AsyncIterator[Hostile]:
     """The tenant, served until the context ends."""
     clock = Clock()
-    service = service_on(folder / "hostile.db", clock, trust=trust)
+    service = await service_on(folder / "hostile.db", clock, trust=trust)
     listener = Listener(Door.take(Address("127.0.0.1", 0)), create_app(service), SHORT, 1.0)
     await listener.open(lambda: "sha256:here")
     there = Hostile(service, int(listener.door.url.rpartition(":")[2]), clock, [canary() for _ in range(60)])

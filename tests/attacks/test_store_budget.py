@@ -14,7 +14,7 @@ LOOP = f"WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i
 
 async def test_a_costly_read_does_not_interrupt_the_next_request(tmp_path: Path) -> None:
     """After a read that spent its whole budget, requests on the same connection begin as ever, however many come."""
-    service, tenant = service_on(tmp_path / "store.db", Clock()), Tenant("acme", "main")
+    service, tenant = await service_on(tmp_path / "store.db", Clock()), Tenant("acme", "main")
     async with service.store.snapshot(tenant) as snap:
         assert isinstance(snap, SqliteSnapshot)
         await snap._run(lambda: snap._connection.execute(LOOP).fetchall())

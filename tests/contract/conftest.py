@@ -24,8 +24,13 @@ async def world(sidecar: Served) -> Served:
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def shared_world(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Served]:
+async def shared_world(store_name: str, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Served]:
     """The small world, served for all tests of a module; they only read."""
     async with served(tmp_path_factory.mktemp("world")) as found:
         await found.take(*RECORDS)
         yield found
+
+
+@pytest.fixture(autouse=True)
+def _on_every_store(store_name: str) -> None:
+    """Every test of this folder runs on every store."""

@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import stores
+
 from sidecar.cli import main
 
 Record = dict[str, Any]
@@ -54,7 +56,7 @@ HARNESS = Layout(
 
 async def load_runtime(store: Path, folder: Path, *options: str) -> int:
     """The exit code of loading what the runtime wrote into a folder, as its command line does it."""
-    arguments = ["load", "--store", f"sqlite:///{store}", "--from-runtime", str(folder), *options]
+    arguments = ["load", "--store", stores.url(store), "--from-runtime", str(folder), *options]
     return await asyncio.to_thread(main, arguments)
 
 

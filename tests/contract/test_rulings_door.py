@@ -1,11 +1,11 @@
 """Which records are taken in, and under which keys they are found: as ruled, over HTTP."""
 
 import json
-import sqlite3
 from pathlib import Path
 from urllib.parse import quote
 
 import pytest
+import stores
 from acme_records import (
     OPERATOR,
     RUNS,
@@ -79,10 +79,8 @@ async def test_damage_is_refused_and_takes_nothing_with_it(sidecar: Served, kind
 async def test_unreadable_storage_is_no_empty_answer(sidecar: Served, tmp_path: Path) -> None:
     """When the store cannot be read the answer is 503, and says nothing of the inside."""
     await sidecar.take(workflow_run("run"))
-    with sqlite3.connect(tmp_path / "sidecar.db") as connection:
-        tables = [name for (name,) in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")]
-        [table] = [name for name in tables if name.endswith("workflow_run")]
-        connection.execute(f"DROP TABLE {table}")
+    table = "record_workflow_run"
+    stores.damage(tmp_path / "sidecar.db", f"DROP TABLE {table}")
     for path in (RUNS, f"{RUNS}/run", f"{RUNS}/run/resume-plan"):
         status, body = await sidecar.refused(path, OPERATOR)
         assert (status, body["error"], set(body)) == (503, "store_unavailable", {"error", "message"})

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import stores
 from acme_records import (
     FAY,
     LEA,
@@ -28,7 +29,6 @@ from acme_records import (
 from serving import NOW_MS, Served, Who, kinds, served
 
 from sidecar.policy.current import Bundles
-from sidecar.records.sqlite.store import SqliteSnapshot
 
 LEDGER = repository("ledger")
 FINANCE = unit_principal("organization_unit/finance")
@@ -156,7 +156,8 @@ async def test_one_snapshot_one_bundle_one_clock(tmp_path: Path, monkeypatch: py
     policy.write_text(POLICY.format(when="true"), encoding="utf-8")
     bundles = Bundles([policy.parent], kinds())
     first = bundles.reload().revision
-    original = SqliteSnapshot.read
+    snapshots = stores.snapshots()
+    original = snapshots.read
 
     async with served(tmp_path, bundles=bundles) as sidecar:
         held = {"owning_org_unit_id": "finance", "resource_scope": {"root": LEDGER}, "delegation_grant_ids": ["g"]}
@@ -165,7 +166,7 @@ async def test_one_snapshot_one_bundle_one_clock(tmp_path: Path, monkeypatch: py
         )
         await sidecar.take(audit("before", "run"))
 
-        async def read(self: SqliteSnapshot, *given: Any) -> Any:
+        async def read(self: Any, *given: Any) -> Any:
             pages = await original(self, *given)
             monkeypatch.undo()
             await sidecar.take(audit("during", "run"), workflow_run("another"))
@@ -174,7 +175,7 @@ async def test_one_snapshot_one_bundle_one_clock(tmp_path: Path, monkeypatch: py
             sidecar.clock.now_ms += 10
             return pages
 
-        monkeypatch.setattr(SqliteSnapshot, "read", read)
+        monkeypatch.setattr(snapshots, "read", read)
         answer = await sidecar.ask("GET", f"{RUNS}/run/observability", FAY)
         assert ids(answer.body["audit"]["protected_events"], "event_id") == ["before"]
         assert answer.headers["X-Sidecar-Policy"] == first
@@ -185,7 +186,7 @@ async def test_one_snapshot_one_bundle_one_clock(tmp_path: Path, monkeypatch: py
         policy.write_text(POLICY.format(when="true"), encoding="utf-8")
         bundles.reload()
         sidecar.clock.now_ms = NOW_MS
-        monkeypatch.setattr(SqliteSnapshot, "read", read)
+        monkeypatch.setattr(snapshots, "read", read)
         answer = await sidecar.ask("GET", RUNS, FAY)
         shown = {row["run"]["run_id"]: row["enterprise_scope"] for row in answer.body["runs"]}
         assert shown["run"]["delegation_grant_authority"]["status"] == "active"

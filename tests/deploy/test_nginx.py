@@ -94,7 +94,7 @@ async def ask(
 @asynccontextmanager
 async def sidecar_at(path: Path, store: Path) -> AsyncIterator[None]:
     """A sidecar at a socket file, over the world."""
-    service = service_on(store, Clock())
+    service = await service_on(store, Clock())
     prepared = [service.intake.accept(kind, record) for kind, record in WORLD]
     assert all(isinstance(record, Prepared) for record in prepared), prepared
     await service.store.put(prepared)

@@ -114,7 +114,7 @@ async def test_a_port_in_use_is_said_clearly() -> None:
 
 async def test_identities_are_believed_on_the_socket_and_from_no_other_peer(tmp_path: Path) -> None:
     """With no trusted proxy the same headers are answered on the socket file, and 401 over TCP."""
-    service = service_on(tmp_path / "s.db", Clock(), trust=Trust(Peers(())))
+    service = await service_on(tmp_path / "s.db", Clock(), trust=Trust(Peers(())))
     near = await opened(at(tmp_path / "s.sock"), create_app(service))
     far = await opened(Address("127.0.0.1", 0), create_app(service))
     assert await status(*await asyncio.open_unix_connection(str(tmp_path / "s.sock"))) == 200

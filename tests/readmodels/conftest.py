@@ -4,12 +4,12 @@ from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 
 import pytest
+import stores
 from world import World
 
 from sidecar.policy.bundle import Bundle, build, shipped_policies
 from sidecar.records.ingest import Intake
 from sidecar.records.schemas import load_kinds, shipped_schemas
-from sidecar.records.sqlite import SqliteStore
 
 KINDS = load_kinds([shipped_schemas()])
 
@@ -24,9 +24,8 @@ def shipped() -> Bundle:
 async def world(tmp_path: Path, shipped: Bundle) -> AsyncIterator[World]:
     """An empty store under the shipped policies."""
     intake = Intake(KINDS)
-    store = SqliteStore(tmp_path / "world.db", KINDS, intake.accept)
-    yield World(store, intake, shipped)
-    await store.close()
+    async with stores.opened(tmp_path / "world.db", KINDS, intake.accept) as store:
+        yield World(store, intake, shipped)
 
 
 @pytest.fixture
@@ -44,3 +43,8 @@ def masking(tmp_path: Path) -> Callable[[str, str], Bundle]:
         return build([shipped_policies(), folder], KINDS)
 
     return bundle
+
+
+@pytest.fixture(autouse=True)
+def _on_every_store(store_name: str) -> None:
+    """Every test of this folder runs on every store."""

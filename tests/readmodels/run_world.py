@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import orjson
+import stores
 import yaml
 
 from sidecar.identity.authority import Catalogue, authority_of
@@ -20,8 +21,7 @@ from sidecar.readmodels.runs import KINDS, RunQuery, RunsQuery, run_detail, runs
 from sidecar.records.ingest import Intake
 from sidecar.records.kind import Kinds
 from sidecar.records.schemas import load_kinds, shipped_schemas
-from sidecar.records.sqlite import SqliteStore
-from sidecar.records.store import Page, Prepared, Request, Snapshot, Tenant
+from sidecar.records.store import Page, Prepared, Request, Snapshot, Store, Tenant
 
 NOW = 1_000
 TENANT = Tenant("acme", "main")
@@ -127,7 +127,7 @@ def binding(name: str, **more: Any) -> tuple[str, Any]:
 class World:
     """A store under one bundle."""
 
-    store: SqliteStore
+    store: Store
     bundle: Bundle
     judge: Judge = field(default_factory=Judge)
     rounds: list[list[str]] = field(default_factory=list)
@@ -190,10 +190,7 @@ async def caller_of(who: Identity, snap: Snapshot, now_ms: int) -> Caller:
 @asynccontextmanager
 async def world(folder: Path, *records: tuple[str, Any], bundle: Bundle | None = None) -> AsyncIterator[World]:
     """A fresh store that holds records."""
-    store = SqliteStore(folder / "runs.db", every_kind(), intake().accept)
-    made = World(store, bundle or shipped())
-    try:
+    async with stores.opened(folder / "runs.db", every_kind(), intake().accept) as store:
+        made = World(store, bundle or shipped())
         await made.take(*records)
         yield made
-    finally:
-        await store.close()

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import orjson
+import stores
 import yaml
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -24,7 +25,6 @@ from sidecar.records.canonical import policy_view
 from sidecar.records.ingest import Intake
 from sidecar.records.kind import Kinds
 from sidecar.records.schemas import load_kinds, shipped_schemas
-from sidecar.records.sqlite import SqliteStore
 from sidecar.records.store import Is, Prepared, Tenant, Where
 
 EVERY = load_kinds([shipped_schemas()])
@@ -195,7 +195,7 @@ async def walk(
 ) -> None:
     """Take the steps; each page must be the naive one behind the cursor, at that moment."""
     world = World(Intake(KINDS))
-    store = SqliteStore(folder / "walk.db", KINDS, world.intake.accept, strategy=strategy)
+    store = await stores.open_store(folder / "walk.db", KINDS, world.intake.accept, strategy=strategy)
     sealer, judge, callers = Sealer([new_key()]), Judge(), Callers()
     now_ms, cursor = 100, None
     try:
@@ -228,6 +228,7 @@ async def walk(
                 cursor = None if page.following is None else sealer.seal(page.following, bond)
     finally:
         await store.close()
+        stores.give_back(folder / "walk.db")
 
 
 def membership(name: str, state: str, expires: int | None) -> dict[str, Any]:

@@ -12,8 +12,7 @@ from sidecar.policy.judge import Judge, Verdicts
 from sidecar.readmodels.choices import choose, read_choice
 from sidecar.readmodels.plan import Plan, carried_out
 from sidecar.records.ingest import Intake
-from sidecar.records.sqlite import SqliteStore
-from sidecar.records.store import Get, Prepared, Tenant
+from sidecar.records.store import Get, Prepared, Store, Tenant
 
 TENANT = Tenant("acme", "main")
 OWNER = {"org_id": "acme", "workspace_id": "main", "source": "explicit"}
@@ -123,7 +122,7 @@ SUPERSEDED = {"superseded_by_success": True, "superseded_by_effect_id": "effect-
 class World:
     """A store with its judge. ``now_ms`` is what its clock says."""
 
-    store: SqliteStore
+    store: Store
     intake: Intake
     bundle: Bundle
     now_ms: int = NOW
