@@ -30,7 +30,23 @@ import asyncpg
 
 T = TypeVar("T")
 
-_ALONE = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()"
+_ALONE = (
+    "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database() "
+    "AND pid <> pg_backend_pid()"
+)
+_MADE = "SELECT version, generation FROM sidecar.store"
+"""What tells a database whose tables are those it was made with."""
+_EMPTY = """
+SET lock_timeout = '2s';
+DO $$ DECLARE t text; BEGIN
+  FOR t IN SELECT tablename FROM pg_tables WHERE schemaname = 'sidecar' AND tablename NOT IN ('kind', 'store') LOOP
+    EXECUTE format('DELETE FROM sidecar.%I', t);
+  END LOOP;
+  FOR t IN SELECT sequencename FROM pg_sequences WHERE schemaname = 'sidecar' LOOP
+    EXECUTE format('ALTER SEQUENCE sidecar.%I RESTART', t);
+  END LOOP;
+END $$"""
+"""Deletes all records, for which there are too many tables and too few rows to truncate; ids begin anew."""
 
 START_S, STOP_S, LOOK_S = 60.0, 60.0, 0.05
 FORGETFUL = {"fsync": "off", "full_page_writes": "off", "max_wal_size": "4GB"}
@@ -166,7 +182,7 @@ class Databases:
         threading.Thread(target=self._loop.run_forever, name="databases", daemon=True).start()
         self._admin = self.wait(asyncpg.connect(found.url()))
         self._templates: dict[str, str] = {}
-        self._generations: dict[str, int] = {}
+        self._made_with: dict[str, Any] = {}
         self._free: dict[str, list[str]] = {}
         self._made = 0
 
@@ -191,7 +207,7 @@ class Databases:
 
     def keep(self, like: str, name: str) -> None:
         """Make a database, which nobody uses any more, the template of a name."""
-        self._generations[like] = self.wait(self._generation(name))
+        self._made_with[like] = self.wait(self._asked(name, _MADE))
         self._templates[like] = name
 
     def give_back(self, name: str, like: str | None) -> None:
@@ -201,30 +217,26 @@ class Databases:
         else:
             self._free.setdefault(like, []).append(name)
 
-    async def _generation(self, name: str) -> int:
+    async def _emptied(self, name: str, like: str) -> bool:
+        """Whether it is like its template again. Changed tables may be in the way, or somebody's open transaction."""
         connection = await asyncpg.connect(self.server.url(name))
         try:
-            return int(await connection.fetchval("SELECT generation FROM sidecar.store"))
-        finally:
-            await connection.close()
-
-    async def _emptied(self, name: str, like: str) -> bool:
-        """Whether it is like its template again. Other tables, or somebody's open transaction, may be in the way."""
-        if await self._generation(name) != self._generations[like]:
-            return False
-        connection = await asyncpg.connect(self.server.url(name), server_settings={"search_path": "sidecar"})
-        try:
             await connection.execute(_ALONE)
-            await connection.execute(
-                "SET lock_timeout = '2s'; DO $$ DECLARE t text; BEGIN FOR t IN SELECT tablename "
-                "FROM pg_tables WHERE schemaname = 'sidecar' AND tablename NOT IN ('kind', 'store') "
-                "LOOP EXECUTE format('DELETE FROM %I', t); END LOOP; END $$"
-            )
+            if await connection.fetchrow(_MADE) != self._made_with[like]:
+                return False
+            await connection.execute(_EMPTY)
         except asyncpg.PostgresError:
             return False
         finally:
             await connection.close()
         return True
+
+    async def _asked(self, name: str, question: str) -> Any:
+        connection = await asyncpg.connect(self.server.url(name))
+        try:
+            return await connection.fetchrow(question)
+        finally:
+            await connection.close()
 
 
 def _guard(command: list[str]) -> None:

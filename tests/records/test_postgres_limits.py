@@ -8,7 +8,7 @@ from typing import Any
 import asyncpg
 import pytest
 import stores
-from test_sqlite_promote import NEW, OLD, T, accept, before, refuse, stored
+from test_promote import NEW, OLD, T, accept, before, refuse, stored
 
 from sidecar.errors import Reject, StoreError, StoreVersionError
 from sidecar.records.kind import Kinds

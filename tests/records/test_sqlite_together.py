@@ -4,7 +4,7 @@ import sqlite3
 from pathlib import Path
 from threading import Timer
 
-from test_sqlite_promote import NEW, OLD, accept, before, stored
+from test_promote import NEW, OLD, accept, before, stored
 
 from sidecar.records.kind import Kinds
 from sidecar.records.sqlite import SqliteStore

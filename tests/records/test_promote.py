@@ -6,11 +6,13 @@ from pathlib import Path
 
 import orjson
 import pytest
+import stores
 
 from sidecar.errors import Reject, StoreError
 from sidecar.records.kind import Column, Kind, Kinds
-from sidecar.records.sqlite import SqliteStore
-from sidecar.records.store import Is, Lanes, Prepared, Read, Row, Tenant
+from sidecar.records.store import Is, Lanes, Prepared, Read, Row, Store, Tenant
+
+pytestmark = pytest.mark.usefixtures("store_name")
 
 T = Tenant("org", "main")
 OLD = Kind("note", {}, {}, ("/id",), "/t", (), ("/unit",), (), "upsert", {}, None, None, None, "old")
@@ -40,7 +42,7 @@ class Everything:
         return row
 
 
-async def stored(store: SqliteStore) -> list[str]:
+async def stored(store: Store) -> list[str]:
     async with store.snapshot(T) as snap:
         (page,) = await snap.read([Read("note", 5_000, (Is("unit", ("u",)),))], Everything())
     return [row.position.key[0] for row in page.rows]
@@ -49,25 +51,25 @@ async def stored(store: SqliteStore) -> list[str]:
 async def test_records_are_promoted_again(tmp_path: Path) -> None:
     """A changed schema's new columns and labels hold for what was stored before, in batches, and once."""
     names = [f"n{number:04}" for number in range(2_500)]
-    first = SqliteStore(tmp_path / "s.db", Kinds({"note": OLD}), accept)
+    first = await stores.open_store(tmp_path / "s.db", Kinds({"note": OLD}), accept)
     await first.put([before(name) for name in names])
     await first.close()
-    second = SqliteStore(tmp_path / "s.db", Kinds({"note": NEW}), accept)
+    second = await stores.open_store(tmp_path / "s.db", Kinds({"note": NEW}), accept)
     assert await stored(second) == names
     await second.close()
-    third = SqliteStore(tmp_path / "s.db", Kinds({"note": NEW}), refuse)
+    third = await stores.open_store(tmp_path / "s.db", Kinds({"note": NEW}), refuse)
     assert await stored(third) == names
     await third.close()
 
 
 async def test_a_record_that_no_longer_validates_stops_the_start(tmp_path: Path) -> None:
     """The store refuses to serve, says which place is wrong, loses nothing, and goes on once it is mended."""
-    first = SqliteStore(tmp_path / "s.db", Kinds({"note": OLD}), accept)
+    first = await stores.open_store(tmp_path / "s.db", Kinds({"note": OLD}), accept)
     await first.put([before("n")])
     await first.close()
     with pytest.raises(StoreError, match="/unit: is not of this world"):
-        SqliteStore(tmp_path / "s.db", Kinds({"note": NEW}), refuse)
-    second = SqliteStore(tmp_path / "s.db", Kinds({"note": NEW}), accept)
+        await stores.open_store(tmp_path / "s.db", Kinds({"note": NEW}), refuse)
+    second = await stores.open_store(tmp_path / "s.db", Kinds({"note": NEW}), accept)
     assert await stored(second) == ["n"]
     await second.close()
 
@@ -75,11 +77,11 @@ async def test_a_record_that_no_longer_validates_stops_the_start(tmp_path: Path)
 async def test_a_process_with_the_old_schema_stops_answering(tmp_path: Path) -> None:
     """Once another process promoted the records, one that judges by the old schema neither reads nor writes."""
     path = tmp_path / "notes.db"
-    old = SqliteStore(path, Kinds({"note": OLD}), accept)
+    old = await stores.open_store(path, Kinds({"note": OLD}), accept)
     await old.put([before("a")])
     async with old.snapshot(T):
         pass
-    new = SqliteStore(path, Kinds({"note": NEW}), accept)
+    new = await stores.open_store(path, Kinds({"note": NEW}), accept)
     assert await stored(new) == ["a"]
     with pytest.raises(StoreError, match="schema of note was changed by another process"):
         async with old.snapshot(T):
@@ -97,8 +99,8 @@ async def test_a_process_with_the_old_schema_stops_answering(tmp_path: Path) -> 
 async def test_a_further_kind_of_another_process_disturbs_nobody(tmp_path: Path) -> None:
     """A process that brings a kind of its own leaves those that do not know it as they were."""
     path = tmp_path / "notes.db"
-    store = SqliteStore(path, Kinds({"note": NEW}), accept)
-    other = SqliteStore(path, Kinds({"note": NEW, "memo": replace(NEW, name="memo")}), accept)
+    store = await stores.open_store(path, Kinds({"note": NEW}), accept)
+    other = await stores.open_store(path, Kinds({"note": NEW, "memo": replace(NEW, name="memo")}), accept)
     await store.put([accept("note", {"id": "a", "unit": "u"})])
     assert await stored(store) == ["a"]
     await store.close()
