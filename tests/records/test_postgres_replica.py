@@ -1,0 +1,121 @@
+"""Reading from a replica: only while it is fresh enough, and never at the price of an answer."""
+
+import asyncio
+import subprocess
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import asyncpg
+import pytest
+from postgres_server import Server, program, server, who
+from store_notes import NOTE, A, note, refuse
+
+from sidecar.records.kind import Kinds
+from sidecar.records.postgres import PostgresStore
+from sidecar.records.store import Snapshot
+
+STALENESS_MS = 1_000
+PATIENCE_S = 20.0
+PAUSE, RESUME = "SELECT pg_wal_replay_pause()", "SELECT pg_wal_replay_resume()"
+
+
+@pytest.fixture(scope="module")
+def pair() -> Iterator[tuple[Server, Server]]:
+    """A primary, and a replica that streams from it."""
+    with server(fsync="off") as primary, tempfile.TemporaryDirectory(prefix="pg-") as folder:
+        copy = ["-D", f"{folder}/data", "-d", primary.url().partition("?")[0] + f"?host={primary.folder}"]
+        Path(folder).chmod(0o777)
+        done = subprocess.run(
+            [program("pg_basebackup"), *copy, "-R", "-X", "stream", "-c", "fast"],
+            check=False, capture_output=True, text=True, **who(),
+        )  # fmt: skip
+        assert done.returncode == 0, done.stderr
+        replica = Server(Path(folder), {"fsync": "off", "hot_standby": "on"})
+        replica.start()
+        yield primary, replica
+        replica.stop()
+
+
+async def opened(pair: tuple[Server, Server], staleness_ms: int = STALENESS_MS) -> PostgresStore:
+    return await PostgresStore.open(
+        pair[0].url(), Kinds({"note": NOTE}), refuse, read_url=pair[1].url(), read_staleness_ms=staleness_ms
+    )
+
+
+async def on_replica(snap: Snapshot) -> bool:
+    """Whether a snapshot is the replica's."""
+    return bool((await snap._at.fetch(("SELECT pg_is_in_recovery()", [])))[0][0])  # type: ignore[attr-defined]
+
+
+async def eventually_on_replica(store: PostgresStore, wanted: bool) -> bool:
+    """Whether snapshots come to be the replica's, or the primary's, within some time."""
+    async with asyncio.timeout(PATIENCE_S):
+        while True:
+            async with store.snapshot(A) as snap:
+                if await on_replica(snap) == wanted:
+                    return True
+            await asyncio.sleep(0.05)
+
+
+async def tell(replica: Server, statement: str) -> None:
+    connection = await asyncpg.connect(replica.url())
+    await connection.execute(statement)
+    await connection.close()
+
+
+async def test_a_replica_answers_while_it_keeps_up_and_not_when_it_stands_still(pair: tuple[Server, Server]) -> None:
+    """What stands still is left for the primary once it may lack what was acknowledged, and taken again when it caught up."""
+    store = await opened(pair)
+    await store.put([note(A, "n1", 1, "u")])
+    assert await eventually_on_replica(store, wanted=True)
+    await tell(pair[1], PAUSE)
+    try:
+        await store.put([note(A, "n2", 2, "u")])
+        assert await eventually_on_replica(store, wanted=False)
+        async with store.snapshot(A) as snap:
+            labels = [number for number, _ in await snap.labels("note", 0)]
+            assert [await snap.sharing(number) for number in labels] == [2], "the primary has both"
+    finally:
+        await tell(pair[1], RESUME)
+    assert await eventually_on_replica(store, wanted=True)
+    await store.close()
+
+
+async def test_no_answer_lacks_what_was_acknowledged_longer_ago_than_is_allowed(pair: tuple[Server, Server]) -> None:
+    """However a replica stops and goes, a snapshot begun a staleness after an acknowledged write shows it."""
+    store = await opened(pair, 300)
+    stop_and_go = asyncio.create_task(_stop_and_go(pair[1]))
+    try:
+        for number in range(10):
+            await store.put([note(A, f"s{number}", number, "s")])
+            await asyncio.sleep(0.31)
+            async with store.snapshot(A) as snap:
+                [label] = [number for number, body in await snap.labels("note", 0) if body == b'{"unit":"s"}']
+                assert await snap.sharing(label) == number + 1
+    finally:
+        stop_and_go.cancel()
+        await asyncio.wait([stop_and_go])
+        await tell(pair[1], RESUME)
+        await store.close()
+
+
+async def _stop_and_go(replica: Server) -> None:
+    while True:
+        await tell(replica, PAUSE)
+        await asyncio.sleep(0.7)
+        await tell(replica, RESUME)
+        await asyncio.sleep(0.4)
+
+
+async def test_a_replica_that_is_gone_costs_no_answer(pair: tuple[Server, Server]) -> None:
+    """When the replica is killed the primary answers, and when it is back it answers again."""
+    store = await opened(pair)
+    assert await eventually_on_replica(store, wanted=True)
+    pair[1].kill()
+    for _ in range(10):
+        async with store.snapshot(A) as snap:
+            assert not await on_replica(snap)
+    pair[1].start()
+    assert await eventually_on_replica(store, wanted=True)
+    await store.close()
