@@ -1,8 +1,9 @@
-"""Who asks, when, and of what: what ``query`` and ``explain`` share."""
+"""Who asks, when, and of what: what the verbs that read the store share."""
 
 import argparse
 import time
 from pathlib import Path
+from urllib.parse import unquote
 
 from sidecar.config import Config
 from sidecar.errors import ConfigError, Finding
@@ -12,6 +13,7 @@ from sidecar.identity.claims import claims_schema
 from sidecar.records.explain import Explainer
 from sidecar.records.kind import Kind, Kinds
 from sidecar.records.places import BadJson, line_of, read_placed
+from sidecar.records.store import Tenant
 from sidecar.validated import nearest
 
 
@@ -39,6 +41,19 @@ def kind_named(name: str, kinds: Kinds) -> Kind:
     if found is None:
         raise ConfigError(f"there is no kind {name!r}{nearest(name, kinds) or '; there are ' + ', '.join(kinds)}")
     return found
+
+
+def tenant_named(text: str) -> Tenant:
+    """The tenant that ``--tenant`` names. Raises ConfigError."""
+    parts = [unquote(part) for part in text.split("/")]
+    if len(parts) not in (2, 3) or not all(parts):
+        raise ConfigError(f"--tenant {text!r}: write org/workspace or org/workspace/deployment, each %-encoded")
+    return Tenant(*parts)
+
+
+def shown_tenant(tenant: Tenant) -> str:
+    """A tenant as people read it."""
+    return "/".join(part for part in (tenant.org_id, tenant.workspace_id, tenant.deployment_id) if part)
 
 
 def instant(asked: argparse.Namespace) -> int:

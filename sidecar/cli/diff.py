@@ -46,7 +46,7 @@ def run(asked: argparse.Namespace, config: Config, terminal: Terminal) -> int:
     try:
         kinds = load_kinds(config.schema_folders)
         old, new = (_bundle(text, config, kinds) for text in (asked.old, asked.new))
-        askers = _askers((old, new), [Path(path) for path in asked.callers])
+        askers = suite_callers((old, new), [Path(path) for path in asked.callers])
     except FindingsError as error:
         terminal.findings(error.findings)
         return TROUBLE
@@ -66,7 +66,7 @@ def _bundle(text: str, config: Config, kinds: Kinds) -> Bundle:
     return build(replace(config, policies=folders).policy_folders, kinds)
 
 
-def _askers(bundles: Sequence[Bundle], files: Sequence[Path]) -> dict[str, Identity]:
+def suite_callers(bundles: Sequence[Bundle], files: Sequence[Path]) -> dict[str, Identity]:
     """The given callers and those of every suite, each identity once. Raises ConfigError, PolicyError."""
     found: dict[Identity, str] = {}
     for file in files:

@@ -8,7 +8,7 @@ from pathlib import Path
 from urllib.parse import unquote
 
 from sidecar.cel import Part
-from sidecar.cli.asking import callers, identity_in, instant, kind_named
+from sidecar.cli.asking import callers, identity_in, instant, kind_named, shown_tenant, tenant_named
 from sidecar.cli.check import bundle_of
 from sidecar.cli.reasons import reasons, shown
 from sidecar.cli.terminal import DIM, GREEN, RED, Terminal, harmless
@@ -23,7 +23,6 @@ from sidecar.records.ingest import Intake
 from sidecar.records.kind import Kind, Kinds
 from sidecar.records.opening import opened
 from sidecar.records.schemas import load_kinds
-from sidecar.records.store import Tenant
 
 _LATEST_SHOWN_MS = 253_402_300_799_999
 """The end of the year 9999; later instants are shown as numbers."""
@@ -35,11 +34,11 @@ def run(asked: argparse.Namespace, config: Config, terminal: Terminal) -> int:
     kind = kind_named(asked.kind, kinds)
     key = _key(asked.id, kind)
     identity = identity_in(Path(asked.caller))
-    tenant = identity.tenant if asked.tenant is None else _tenant(asked.tenant)
+    tenant = identity.tenant if asked.tenant is None else tenant_named(asked.tenant)
     policies = bundle_of(config, kinds).kinds[kind.name]
     told = asyncio.run(_answered(config, kinds, Question(policies, key, tenant, identity, instant(asked))))
     if told is None:
-        terminal.error(f"there is no {kind.name} {asked.id} in the tenant {_shown_tenant(tenant)}")
+        terminal.error(f"there is no {kind.name} {asked.id} in the tenant {shown_tenant(tenant)}")
         return 1
     if asked.json:
         terminal.json(as_json(told))
@@ -62,18 +61,11 @@ def _key(text: str, kind: Kind) -> tuple[str, ...]:
     return key
 
 
-def _tenant(text: str) -> Tenant:
-    parts = [unquote(part) for part in text.split("/")]
-    if len(parts) not in (2, 3) or not all(parts):
-        raise ConfigError(f"--tenant {text!r}: write org/workspace or org/workspace/deployment, each %-encoded")
-    return Tenant(*parts)
-
-
 def _told(told: Explanation, terminal: Terminal) -> Iterator[str]:
     answer, row = told.answer, told.row
     verdict = terminal.painted("visible", GREEN) if answer.visible else terminal.painted("hidden", RED)
     key = harmless("/".join(row.position.key))
-    yield f"{verdict}: {row.kind} {key} of {harmless(_shown_tenant(told.question.tenant))}"
+    yield f"{verdict}: {row.kind} {key} of {harmless(shown_tenant(told.question.tenant))}"
     yield f"caller: {_who(told.caller)}"
     yield f"label: shared by {told.sharing} records: {shown(told.label)}"
     if not answer.same_tenant:
@@ -128,7 +120,3 @@ def _time(at_ms: int) -> str:
     if at_ms > _LATEST_SHOWN_MS:
         return f"{at_ms} ms"
     return f"{datetime.fromtimestamp(at_ms / 1000, UTC).isoformat(timespec='milliseconds')} ({at_ms} ms)"
-
-
-def _shown_tenant(tenant: Tenant) -> str:
-    return "/".join(part for part in (tenant.org_id, tenant.workspace_id, tenant.deployment_id) if part)

@@ -1,23 +1,16 @@
 """The command line's grammar: verbs, their options, and examples for each."""
 
 import argparse
-from importlib import import_module
 from importlib.metadata import version
 from typing import Any
 
+from sidecar.cli.lifecycle import lifecycle_verbs
+from sidecar.cli.options import BEFORE, CALLER, add_asking, add_instant, add_json, add_verb, shared_options, told
 from sidecar.config_file import Flags
 
-_SHARED_HELP = "Settings may also stand in sidecar.yaml, and in SIDECAR_STORE, SIDECAR_POLICIES, SIDECAR_SCHEMAS."
-_EXIT = "exit codes: 0 fine, 1 something is wrong in a file, 2 something is wrong in the command or the configuration"
 _EXIT_OF_DIFF = (
     "exit codes: 0 nothing changes, 1 something does, 2 it cannot be told: something is wrong in a file or the command"
 )
-
-
-_CALLER = 'who asks, as in a suite: {"tenant": {"org_id", "workspace_id"}, "actor_id", "org_units", "roles"}'
-LATEST_MS = 2**63 - 1
-BEFORE = "before_"
-"""How the options are named that stand before the verb."""
 
 
 def flags(asked: argparse.Namespace) -> Flags:
@@ -47,8 +40,8 @@ def parser() -> argparse.ArgumentParser:
         "Answers with what a caller may see, as policies say.",
         "sidecar load records.ndjson\nsidecar serve",
     )
-    top = argparse.ArgumentParser(prog="sidecar", parents=[_shared(BEFORE)], **_told(text, examples))
-    shared = _shared()
+    top = argparse.ArgumentParser(prog="sidecar", parents=[shared_options(BEFORE)], **told(text, examples))
+    shared = shared_options()
     top.add_argument("--version", action="version", version=f"sidecar {version('sidecar')}")
     verbs = top.add_subparsers(title="verbs", metavar="VERB", required=True)
     _serve(verbs, shared)
@@ -59,93 +52,12 @@ def parser() -> argparse.ArgumentParser:
     _query(verbs, shared)
     _explain(verbs, shared)
     _diff(verbs, shared)
+    lifecycle_verbs(verbs, shared)
     return top
 
 
-def _told(text: str, examples: str, codes: str = _EXIT) -> dict[str, Any]:
-    shown = "\n".join(f"  {line}" for line in examples.splitlines())
-    return {
-        "description": text,
-        "epilog": f"examples:\n{shown}\n\n{codes}",
-        "formatter_class": argparse.RawDescriptionHelpFormatter,
-        "allow_abbrev": False,
-    }
-
-
-def _shared(prefix: str = "") -> argparse.ArgumentParser:
-    """The options of every verb; what stands before the verb is kept apart, or the verb's own would replace it."""
-    shared = argparse.ArgumentParser(add_help=False, argument_default=argparse.SUPPRESS)
-    options = shared.add_argument_group("settings", _SHARED_HELP)
-    options.add_argument(
-        "-c",
-        "--config",
-        metavar="FILE",
-        dest=f"{prefix}config",
-        help="the configuration (SIDECAR_CONFIG, or sidecar.yaml where it is there)",
-    )
-    options.add_argument(
-        "--store", metavar="URL", dest=f"{prefix}store", help="where records are kept (sqlite:///sidecar.db)"
-    )
-    options.add_argument(
-        "--policies",
-        dest=f"{prefix}policies",
-        metavar="DIR",
-        action="append",
-        help="a folder of policies; may be repeated, and together they are the bundle; default names the shipped ones",
-    )
-    options.add_argument(
-        "--schemas",
-        dest=f"{prefix}schemas",
-        metavar="DIR",
-        action="append",
-        help="a folder of schemas whose kinds are added to the shipped ones; may be repeated",
-    )
-    return shared
-
-
-def _verb(
-    verbs: Any, shared: argparse.ArgumentParser, name: str, module: str, text: str, examples: str, codes: str = _EXIT
-) -> argparse.ArgumentParser:
-    """One verb, whose module is imported when it is asked for."""
-
-    def run(*given: Any) -> int:
-        code: int = import_module(f"sidecar.cli.{module}").run(*given)
-        return code
-
-    added: argparse.ArgumentParser = verbs.add_parser(name, parents=[shared], help=text, **_told(text, examples, codes))
-    added.set_defaults(verb=run)
-    return added
-
-
-def _json(verb: argparse.ArgumentParser) -> None:
-    verb.add_argument("--json", action="store_true", help="answer in JSON, for programs")
-
-
-def _instant(text: str) -> int:
-    """An instant as records hold it."""
-    if not text.isascii() or not text.isdigit() or int(text) > LATEST_MS:
-        raise argparse.ArgumentTypeError(f"{text!r} is no instant; write Unix milliseconds, 0 to 2^63-1")
-    return int(text)
-
-
-def _asking(verb: argparse.ArgumentParser) -> None:
-    """Who asks, and when."""
-    verb.add_argument(
-        "--as",
-        dest="caller",
-        metavar="CALLER.json",
-        required=True,
-        help=_CALLER,
-    )
-    _at(verb)
-
-
-def _at(verb: argparse.ArgumentParser) -> None:
-    verb.add_argument("--at", type=_instant, metavar="MS", help="the instant, in Unix milliseconds (now)")
-
-
 def _serve(verbs: Any, shared: argparse.ArgumentParser) -> None:
-    verb = _verb(
+    verb = add_verb(
         verbs,
         shared,
         "serve",
@@ -162,7 +74,7 @@ def _serve(verbs: Any, shared: argparse.ArgumentParser) -> None:
 
 
 def _load(verbs: Any, shared: argparse.ArgumentParser) -> None:
-    verb = _verb(
+    verb = add_verb(
         verbs,
         shared,
         "load",
@@ -179,24 +91,26 @@ def _load(verbs: Any, shared: argparse.ArgumentParser) -> None:
     )
     verb.add_argument("--from-runtime", metavar="DIR", help="read the runtime's own files")
     verb.add_argument("--keep-going", action="store_true", help="store what is valid although something is not")
-    _json(verb)
+    add_json(verb)
 
 
 def _migrate(verbs: Any, shared: argparse.ArgumentParser) -> None:
     text = "Bring the store to the form of this program and its schemas; harmless when it is there already."
-    verb = _verb(verbs, shared, "migrate", "migrate", text, "sidecar migrate --store postgresql://sidecar@db/records")
-    _json(verb)
+    verb = add_verb(
+        verbs, shared, "migrate", "migrate", text, "sidecar migrate --store postgresql://sidecar@db/records"
+    )
+    add_json(verb)
 
 
 def _check(verbs: Any, shared: argparse.ArgumentParser) -> None:
     text = "Tell all that is wrong in schemas and policies, and how rules are judged."
     examples = "sidecar check\nsidecar check --policies default --policies policies/"
-    verb = _verb(verbs, shared, "check", "check", text, examples)
-    _json(verb)
+    verb = add_verb(verbs, shared, "check", "check", text, examples)
+    add_json(verb)
 
 
 def _test(verbs: Any, shared: argparse.ArgumentParser) -> None:
-    verb = _verb(
+    verb = add_verb(
         verbs,
         shared,
         "test",
@@ -207,11 +121,11 @@ def _test(verbs: Any, shared: argparse.ArgumentParser) -> None:
     verb.add_argument("-k", metavar="TEXT", dest="pattern", help="only cases whose suite/caller/record holds the text")
     verb.add_argument("--coverage", action="store_true", help="tell of every rule what the cases saw of it")
     verb.add_argument("--junit", metavar="FILE", help="also write the results as JUnit XML")
-    _json(verb)
+    add_json(verb)
 
 
 def _query(verbs: Any, shared: argparse.ArgumentParser) -> None:
-    verb = _verb(
+    verb = add_verb(
         verbs,
         shared,
         "query",
@@ -220,7 +134,7 @@ def _query(verbs: Any, shared: argparse.ArgumentParser) -> None:
         "sidecar query wait --as ana.json\nsidecar query dead_letter --as ana.json --where status=open --limit 10",
     )
     verb.add_argument("kind", metavar="KIND", help="the kind of records")
-    _asking(verb)
+    add_asking(verb)
     verb.add_argument(
         "--where",
         action="append",
@@ -232,7 +146,7 @@ def _query(verbs: Any, shared: argparse.ArgumentParser) -> None:
 
 
 def _explain(verbs: Any, shared: argparse.ArgumentParser) -> None:
-    verb = _verb(
+    verb = add_verb(
         verbs,
         shared,
         "explain",
@@ -244,19 +158,19 @@ def _explain(verbs: Any, shared: argparse.ArgumentParser) -> None:
     verb.add_argument(
         "id", metavar="ID", help="the record's id; the parts of a longer key are joined by /, each %%-encoded"
     )
-    _asking(verb)
+    add_asking(verb)
     verb.add_argument("--tenant", metavar="ORG/WS[/DEPLOYMENT]", help="whose record it is (the caller's tenant)")
-    _json(verb)
+    add_json(verb)
 
 
 def _diff(verbs: Any, shared: argparse.ArgumentParser) -> None:
     text = "Tell which stored records appear, vanish or are masked otherwise, and for whom, when policies change."
     examples = "sidecar diff default mine/\nsidecar diff default default:mine/ --as ana.json --json"
-    verb = _verb(verbs, shared, "diff", "diff", text, examples, _EXIT_OF_DIFF)
+    verb = add_verb(verbs, shared, "diff", "diff", text, examples, _EXIT_OF_DIFF)
     for name in ("old", "new"):
         about = "a folder of policies; several are joined by :, and default names the shipped ones"
         verb.add_argument(name, metavar=name.upper(), help=about)
-    about = f"{_CALLER}; beside the callers of the suites, and may be repeated"
+    about = f"{CALLER}; beside the callers of the suites, and may be repeated"
     verb.add_argument("--as", dest="callers", metavar="CALLER.json", action="append", default=[], help=about)
-    _at(verb)
-    _json(verb)
+    add_instant(verb)
+    add_json(verb)

@@ -111,7 +111,7 @@ class _Comparison:
     async def _label(self, label: int, record: Mapping[str, Any]) -> None:
         changes: list[Change] = []
         for sides in self._sides:
-            old, new = _by_label(sides.old, record), _by_label(sides.new, record)
+            old, new = by_label(sides.old, record), by_label(sides.new, record)
             if old == new != "depends":
                 continue
             if isinstance(old, str) or isinstance(new, str) or (old is not None and new is not None):
@@ -148,8 +148,8 @@ class _Comparison:
     def _record(self, row: Row, askers: Sequence[_Sides]) -> None:
         view = policy_view(self._kind, row.record())
         for sides in askers:
-            old = _by_record(sides.old, view, self._diff.now_ms)
-            new = _by_record(sides.new, view, self._diff.now_ms)
+            old = by_record(sides.old, view, self._diff.now_ms)
+            new = by_record(sides.new, view, self._diff.now_ms)
             for change in self._changes(sides, view, old, new):
                 self._diff.add(change, 1, row.position.key)
 
@@ -175,7 +175,7 @@ class _Comparison:
         ]
 
 
-def _by_label(authority: Authority | None, record: Mapping[str, Any]) -> Seen | Literal["depends"]:
+def by_label(authority: Authority | None, record: Mapping[str, Any]) -> Seen | Literal["depends"]:
     """What a bundle shows of every record of a label."""
     if authority is None:
         return None
@@ -187,7 +187,7 @@ def _by_label(authority: Authority | None, record: Mapping[str, Any]) -> Seen | 
     return frozenset(mask.dotted for mask in masks) if certain else "depends"
 
 
-def _by_record(authority: Authority | None, record: Mapping[str, Any], now_ms: int) -> Seen:
+def by_record(authority: Authority | None, record: Mapping[str, Any], now_ms: int) -> Seen:
     """What a bundle shows of one record, masks of fields that it does not have left out."""
     if authority is None or authority.whole.verdict(record, authority.tenant, now_ms) != "visible":
         return None

@@ -6,10 +6,13 @@ from pathlib import Path
 
 from sidecar.config import Config
 from sidecar.errors import ConfigError
+from sidecar.records.backup import placed
 from sidecar.records.ingest import Intake
 from sidecar.records.kind import Kinds
 from sidecar.records.postgres import PostgresStore
+from sidecar.records.postgres import backup as postgres_backup
 from sidecar.records.sqlite import SqliteStore
+from sidecar.records.sqlite import backup as sqlite_backup
 from sidecar.records.store import Store
 
 _SQLITE = "sqlite:///"
@@ -31,16 +34,11 @@ async def open_store(config: Config, kinds: Kinds, intake: Intake, *, create: bo
     url = config.store.url
     if url.startswith(_POSTGRES):
         return await _postgres(config, kinds, intake, create=create)
-    name = url.removeprefix(_SQLITE)
-    if name == url or not name:
-        raise ConfigError(
-            f"store {url!r} is not known; write {_SQLITE}path.db (absolute: {_SQLITE}/path.db) "
-            f"or {_POSTGRES[0]}user@host/database"
-        )
+    path = _file(url, create=create)
     if config.store.read_url is not None:
         raise ConfigError("store.read_url names a replica of a PostgreSQL store; this store is an SQLite file")
     return SqliteStore(
-        _file(url, Path(name), create=create),
+        path,
         kinds,
         intake.accept,
         read_connections=config.store.read_connections,
@@ -63,8 +61,29 @@ async def _postgres(config: Config, kinds: Kinds, intake: Intake, *, create: boo
     )
 
 
-def _file(url: str, path: Path, *, create: bool) -> Path:
+def copy_store(config: Config, file: Path, *, force: bool = False) -> str:
+    """Copy the whole store, as it is at one moment, into a file; how to restore it. Raises ConfigError, StoreError."""
+    url = config.store.url
+    if url.startswith(_POSTGRES):
+        with placed(file, force=force) as part:
+            postgres_backup.copy(url, part)
+        return f"pg_restore --dbname URL {file} restores it into an empty database"
+    path = _file(url, create=False)
+    sqlite_backup.require_unused(path, file)
+    with placed(file, force=force) as part:
+        sqlite_backup.copy(path, part)
+    return f"--store {_SQLITE}{file} is the store as it was"
+
+
+def _file(url: str, *, create: bool) -> Path:
     """The file of an SQLite store, which can be there or is. Raises ConfigError."""
+    name = url.removeprefix(_SQLITE)
+    if name == url or not name:
+        raise ConfigError(
+            f"store {url!r} is not known; write {_SQLITE}path.db (absolute: {_SQLITE}/path.db) "
+            f"or {_POSTGRES[0]}user@host/database"
+        )
+    path = Path(name)
     if path.is_dir() or not path.absolute().parent.is_dir():
         raise ConfigError(f"store {url!r}: {path} must be a file in a folder that is there")
     if not create and not path.exists():

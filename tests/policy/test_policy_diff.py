@@ -90,7 +90,7 @@ def test_counts_are_those_of_every_record_by_itself(
 
 def test_labels_decide_where_they_can(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Where labels decide, no record is judged: a label's records are counted as the store counts them."""
-    monkeypatch.setattr(comparing, "_by_record", None)
+    monkeypatch.setattr(comparing, "by_record", None)
     old = bundle_of(tmp_path / "o", p=policy("p", "allow own: record.unit in caller.org_units"))
     new = bundle_of(tmp_path / "n", p=policy("p", "allow all: true"))
     records = [note(f"n{number}", unit="legal" if number < 7 else "finance", code=str(number)) for number in range(9)]

@@ -1,0 +1,78 @@
+"""What share of the stored records callers see, counted exactly.
+
+Labels are judged and the records that share them counted; only where a label does not decide, its records are judged
+one by one.
+"""
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import orjson
+
+from sidecar.identity.caller import Caller
+from sidecar.policy.bundle import Bundle
+from sidecar.policy.diff import MOST_OPEN, PAGE, by_label, by_record
+from sidecar.policy.standing import Authority
+from sidecar.records.canonical import policy_view
+from sidecar.records.everything import Everything
+from sidecar.records.kind import Kind
+from sidecar.records.store import Position, Read, Row, Snapshot
+
+Askers = Mapping[str, Authority]
+
+
+async def seen(bundle: Bundle, snap: Snapshot, callers: Mapping[str, Caller], now_ms: int) -> Counter[tuple[str, str]]:
+    """How many records of each kind each caller of the snapshot's tenant sees, by name and kind. Raises StoreError."""
+    counted: Counter[tuple[str, str]] = Counter()
+    for kind in bundle.registry.values():
+        policies = bundle.of(kind.name)
+        if policies is not None:
+            askers = {name: Authority(policies, caller) for name, caller in callers.items()}
+            for name, records in (await _Counting(kind, snap, askers, now_ms).run()).items():
+                counted[name, kind.name] = records
+    return counted
+
+
+class _Counting:
+    """The counting over one kind of one tenant."""
+
+    def __init__(self, kind: Kind, snap: Snapshot, askers: Askers, now_ms: int) -> None:
+        self._kind, self._snap, self._askers, self._now_ms = kind, snap, askers, now_ms
+        self._open: dict[int, list[str]] = {}
+        self._seen: Counter[str] = Counter()
+
+    async def run(self) -> Counter[str]:
+        """Every label, and the records of those that labels do not decide; how many each caller sees."""
+        for label, body in await self._snap.labels(self._kind.name, 0):
+            await self._label(label, orjson.loads(body))
+            if len(self._open) == MOST_OPEN:
+                await self._records()
+        await self._records()
+        return self._seen
+
+    async def _label(self, label: int, record: Mapping[str, Any]) -> None:
+        verdicts = {name: by_label(authority, record) for name, authority in self._askers.items()}
+        unsure = [name for name, verdict in verdicts.items() if verdict == "depends"]
+        certain = [name for name, verdict in verdicts.items() if verdict is not None and verdict != "depends"]
+        if unsure:
+            self._open[label] = unsure
+        if certain:
+            sharing = await self._snap.sharing(label)
+            self._seen.update(dict.fromkeys(certain, sharing))
+
+    async def _records(self) -> None:
+        """Judge the records of the gathered labels one by one."""
+        open_, self._open = self._open, {}
+        after: Position | None = None
+        more = bool(open_)
+        while more:
+            request = Read(self._kind.name, PAGE, after=after)
+            [page] = await self._snap.read([request], Everything(frozenset(open_)))
+            for row in page.rows:
+                self._record(row, open_[row.label_id])
+            more, after = page.more, page.rows[-1].position if page.rows else None
+
+    def _record(self, row: Row, askers: Sequence[str]) -> None:
+        view = policy_view(self._kind, row.record())
+        self._seen.update(name for name in askers if by_record(self._askers[name], view, self._now_ms) is not None)
