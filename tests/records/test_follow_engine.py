@@ -3,6 +3,8 @@
 import asyncio
 import random
 import tempfile
+import threading
+import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -12,9 +14,10 @@ import pytest
 from followed import follower_of, held, loaded_afresh, opened
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from runtime_engine import Engine
+from runtime_engine import NEVER, Engine
 
 from sidecar.errors import StoreError
+from sidecar.records.follow import cut
 from sidecar.records.follow.follower import Follower
 from sidecar.records.store import Store
 
@@ -92,3 +95,41 @@ async def test_a_store_that_fails_again_and_again_is_brought_up(tmp_path: Path) 
         await follower.turn()
         assert failing.failures > 5
         assert await held(store) == await loaded_afresh(tmp_path / "fresh.db", engine.folder)
+
+
+async def test_a_withdrawn_grant_and_what_it_opened_never_meet(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """While an engine swaps a grant and a wait, a slow disk never has a look store both: there was no such moment."""
+    read = cut.read_bytes
+
+    def slowly(path: Path) -> bytes:
+        data = read(path)
+        time.sleep(0.002)
+        return data
+
+    monkeypatch.setattr(cut, "read_bytes", slowly)
+    engine = Engine(tmp_path / "state", 3, hasty=True)
+    engine.begin()
+    ending = threading.Event()
+
+    def swap() -> None:
+        while not ending.wait(engine.random.random() * 0.012):
+            engine.swap()
+
+    async with opened(tmp_path / "followed.db") as store:
+        follower = follower_of(store, engine.folder)
+        await follower.look()
+        swapping = threading.Thread(target=swap)
+        swapping.start()
+        try:
+            met = [await _together(follower, store) for _ in range(120)]
+        finally:
+            ending.set()
+            swapping.join()
+    assert 2 not in met
+    assert engine.swapped > 20
+
+
+async def _together(follower: Follower, store: Store) -> int:
+    """How many of the two are stored after another look."""
+    await follower.turn()
+    return sum(NEVER in key for _, _, key in await held(store, ["wait", "org_unit_access_grant"]))

@@ -10,7 +10,7 @@ import pytest
 from followed import Files, follower_of, held, opened
 from record_samples import LEAST
 
-from sidecar.records.follow import cut
+from sidecar.records.follow import cut, keeper
 from sidecar.records.runtime_files import find_runtime_files
 
 pytestmark = pytest.mark.usefixtures("store_name")
@@ -96,6 +96,24 @@ def test_files_that_never_keep_still_are_read_catalogue_last(files: Files, monke
     cut.take_cut(found, {})
     assert order[:2] == [Path(WAITS).name, Path(GRANTS).name]
     assert order.count(Path(WAITS).name) == cut.TRIES
+
+
+async def test_files_that_never_keep_still_are_followed_all_the_same(
+    tmp_path: Path, files: Files, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Some looks in a row change nothing, for they saw no moment; but then what was read is taken, and so again."""
+    files.json(WAITS, [])
+    between(monkeypatch, lambda _: files.json(WAITS, []))
+    async with opened(tmp_path / "s.db") as store:
+        follower = follower_of(store, files.folder)
+        came = []
+        for _ in range(2 * keeper.MOST_RESTLESS):
+            try:
+                await follower.look()
+                came.append(True)
+            except cut.MovedOnError:
+                came.append(False)
+    assert came == ([False] * (keeper.MOST_RESTLESS - 1) + [True]) * 2
 
 
 async def test_a_snapshot_that_changes_after_the_cut_is_not_taken_as_it_is_then(

@@ -6,7 +6,7 @@ between two looks that see the same, for then there was a moment at which all of
 
 import os
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
 from stat import S_ISREG
@@ -16,7 +16,7 @@ from sidecar.records.runtime_files import FOLDERS, PLACES, RuntimeFiles
 from sidecar.records.runtime_read import LOGS
 
 TRIES = 8
-"""How often a cut is tried. One that never keeps still is taken as it was read, the catalogue last of all."""
+"""How often a cut is tried in one look."""
 CATALOGUE = ("org_units", "org_unit_memberships", "org_unit_access_grants", "source_bindings")
 
 
@@ -48,10 +48,14 @@ Sweep = Mapping[Path, Seen]
 
 @dataclass(frozen=True, slots=True)
 class Cut:
-    """Every file as it was, and the bytes of those that were wanted; files of one record each are read later."""
+    """Every file as it was, and the bytes of those that were wanted; files of one record each are read later.
+
+    One that is not ``together`` is of several moments, that of the catalogue being the last.
+    """
 
     sweep: Sweep
     data: Mapping[Path, bytes]
+    together: bool = True
 
 
 def sweep(files: RuntimeFiles) -> Sweep:
@@ -79,9 +83,9 @@ def take_cut(files: RuntimeFiles, known: Mapping[Path, Signature]) -> Cut:
                 read[path] = seen[path].signature, read_bytes(path)
         taken = Cut(seen, {path: read[path][1] for path in wanted})
         if _nothing_to_read(seen, known) or _unmoved(seen, again := sweep(files)):
-            break
+            return taken
         seen = again
-    return taken
+    return replace(taken, together=False)
 
 
 def read_bytes(path: Path) -> bytes:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from itertools import chain
 from pathlib import Path
 
-from sidecar.records.follow.cut import Cut, Signature, take_cut
+from sidecar.records.follow.cut import Cut, MovedOnError, Signature, take_cut
 from sidecar.records.follow.entries import Name
 from sidecar.records.follow.keeping import Done, Log, Logs, batches, held_records, remove
 from sidecar.records.follow.logs import Reached, goes_on
@@ -24,6 +24,9 @@ from sidecar.records.store import Prepared, Store, content_digest
 
 MOST_TOLD = 20
 """Faults that are logged of one look."""
+MOST_RESTLESS = 8
+"""Looks in a row that find no moment at which the files kept still. The last is taken as it was read, the catalogue after all
+else: a withdrawn grant must not stay until the runtime rests, and what came after its withdrawal never meets it."""
 PARTLY = Signature(0, 0, 0)
 """What a log is known as while it is being stored: it is none that is ever seen."""
 
@@ -52,6 +55,7 @@ class Keeper:
     reading: Reading = field(init=False)
     _logs: dict[str, Followed] = field(default_factory=dict)
     _finished: bool = False
+    _restless: int = 0
 
     def __post_init__(self) -> None:
         self.reading = Reading(Whole(self.intake))
@@ -65,6 +69,9 @@ class Keeper:
         cut = await asyncio.to_thread(take_cut, files, self._known())
         if not cut.sweep:
             raise FileNotFoundError(f"there are no files of a runtime in {files.data} any more")
+        self._restless = 0 if cut.together else self._restless + 1
+        if self._restless and self._restless % MOST_RESTLESS:
+            raise MovedOnError
         changed, gone = self.reading.changed(cut), self.reading.gone(cut)
         logs = await asyncio.to_thread(self._grown, cut)
         if changed or gone or logs or not self._finished:
