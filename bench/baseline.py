@@ -1,17 +1,19 @@
 """What we compare with: a bare handler, SQL written by hand, stored bytes joined. It asks nobody who they are.
 
 It is told an index, and labels: for that of the labels those which the caller sees, for that of the tenant those which
-it does not. It gives byte for byte the answer that the sidecar gives,
-but for the cursor, with as many headers.
+it does not. It gives byte for byte the answer that the sidecar gives, but for the cursor, which it does not seal, with
+as many headers.
 """
 
 import asyncio
 import json
 import sqlite3
 import sys
+from base64 import b64encode
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import asyncpg
@@ -28,13 +30,13 @@ COLLECTIONS = {
     "tool_effects": "tool_effect",
 }
 HEADERS = {"Cache-Control": "no-store", "X-Sidecar-Policy": "sha256:" + "0" * 64, "Server": "sidecar"}
-CURSOR = "x" * 120
 LANE = 'SELECT _k1, _doc, {rest} FROM "record_{kind}" INDEXED BY "record_{kind} label" WHERE _label = ?'
 WALK = (
     'SELECT _k1, _doc FROM "record_{kind}" INDEXED BY "record_{kind} tenant" WHERE _tenant = ? '
     "AND _label NOT IN (SELECT value FROM json_each(?)) ORDER BY {place} LIMIT ?"
 )
-TENANT = "(SELECT tenant_id FROM tenant WHERE org_id = $1 AND workspace_id = 'main' AND deployment_id = '')"
+TENANT_OF = "SELECT tenant_id FROM tenant WHERE org_id = ? AND workspace_id = 'main' AND deployment_id = ''"
+TENANT = f"({TENANT_OF.replace('?', '$1')})"
 LATERAL = (
     "SELECT _k1, _doc FROM unnest($2::bigint[]) AS label (id) CROSS JOIN LATERAL (SELECT _k1, _doc, {rest} "
     'FROM "record_{kind}" AS one WHERE one._tenant = {tenant} AND one._label = label.id '
@@ -75,21 +77,19 @@ class Sqlite:
         self._connection = sqlite3.connect(told.store, isolation_level=None, cached_statements=512)
         self._connection.execute("PRAGMA cache_size = -65536")
         self._connection.execute("PRAGMA mmap_size = 268435456")
-        (self._tenant,) = self._connection.execute(
-            "SELECT tenant_id FROM tenant WHERE org_id = ?", (told.org,)
-        ).fetchone()
 
     @asynccontextmanager
     async def reading(self) -> AsyncIterator[Page]:
-        """One read transaction."""
+        """One read transaction of one tenant."""
         self._connection.execute("BEGIN")
-        yield self._page
+        (tenant,) = self._connection.execute(TENANT_OF, (self._told.org,)).fetchone()
+        yield partial(self._page, tenant)
         self._connection.execute("COMMIT")
 
-    async def _page(self, kind: str, limit: int) -> Rows:
+    async def _page(self, tenant: int, kind: str, limit: int) -> Rows:
         told, labels = self._told, self._told.labels[kind]
         if told.index == "tenant":
-            bound = (self._tenant, json.dumps(labels), limit)
+            bound = (tenant, json.dumps(labels), limit)
             return self._connection.execute(told.statement(WALK, kind), bound).fetchall()
         walks = " UNION ALL ".join([told.statement(LANE, kind)] * len(labels))
         ordered = told.statement("ORDER BY {place} LIMIT ?", kind)
@@ -174,7 +174,7 @@ class Handlers:
         async with self._store.reading() as page:
             rows = await page(kind, limit + 1)
         shown = rows[:limit]
-        cursor = CURSOR if len(rows) > limit else None
+        cursor = b64encode(orjson.dumps(shown[-1][0])).decode() if len(rows) > limit else None
         return _answer({"records": _joined(shown)}, {"count": len(shown), "kind": kind, "limit": limit, "next": cursor})
 
 
