@@ -25,6 +25,7 @@ log = logging.getLogger(__name__)
 
 BATCH = 1_000
 LOCK = 0x51DECA12
+OLDEST_SERVER = 13
 Accept = Callable[[str, object], Prepared | list[Reject]]
 """Validates one record of a kind and prepares it, or says why not."""
 
@@ -91,6 +92,9 @@ async def read_state(connection: Connection) -> State:
 
 
 async def _checked(connection: Connection) -> State:
+    version = connection.get_server_version()
+    if version.major < OLDEST_SERVER:
+        raise StoreError(f"PostgreSQL {version.major} is too old; {OLDEST_SERVER} or newer is needed")
     encoding = await connection.fetchval("SHOW server_encoding")
     if encoding != "UTF8":
         raise StoreError(f"the database keeps texts as {encoding}; create it WITH ENCODING 'UTF8'")

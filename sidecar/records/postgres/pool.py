@@ -56,8 +56,16 @@ async def opened(url: str, *, most: int, timeout_ms: int, settings: Mapping[str,
             max_cached_statement_lifetime=STATEMENTS_KEPT_S,
             max_inactive_connection_lifetime=300,
             server_settings=settings,
+            init=_durable,
             reset=_as_it_is,
         )
+
+
+async def _durable(made: Any) -> None:
+    """A write is acknowledged when it is durable, also where the server would let that wait."""
+    await made.execute(
+        "SELECT set_config('synchronous_commit', 'on', false) WHERE current_setting('synchronous_commit') = 'off'"
+    )
 
 
 async def _as_it_is(_: Any) -> None:
