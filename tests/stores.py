@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 import asyncpg
+import orjson
 from postgres_server import FORGETFUL, Databases, Server
 
 from sidecar.errors import Reject
@@ -93,10 +94,25 @@ def damage(path: Path, statement: str) -> None:
     databases().wait(_done(databases().server.url(name), statement))
 
 
-async def _done(address: str, statement: str) -> None:
+def rows(path: Path, question: str) -> list[tuple[Any, ...]]:
+    """What another connection finds in the store of a path; the question is one that every database understands."""
+    if chosen.name == "sqlite":
+        with closing(sqlite3.connect(f"file:{path}?mode=ro", uri=True)) as connection:
+            return connection.execute(question).fetchall()
+    return [tuple(row) for row in databases().wait(_done(url(path), question))]
+
+
+def documents(path: Path, kind: str) -> list[Any]:
+    """The kind's records in the store of a path, as they are kept, in the order of their keys."""
+    return [orjson.loads(doc) for (doc,) in rows(path, f'SELECT _doc FROM "record_{kind}" ORDER BY _k1, _tenant')]
+
+
+async def _done(address: str, statement: str) -> list[Any]:
     connection = await asyncpg.connect(address, server_settings={"search_path": "sidecar"})
-    await connection.execute(statement)
-    await connection.close()
+    try:
+        return await connection.fetch(statement)
+    finally:
+        await connection.close()
 
 
 def snapshots() -> type[SqliteSnapshot] | type[PostgresSnapshot]:

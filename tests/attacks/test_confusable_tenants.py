@@ -8,6 +8,8 @@ from scoped_records import owned, scoped, unit
 from serving import Who, served
 from wire import ask, request
 
+pytestmark = pytest.mark.usefixtures("store_name")
+
 RUNS = b"/stateful-runtime/runs"
 ALIKE = {
     "a": (

@@ -12,6 +12,8 @@ from sidecar.http.cursor import Bond, Sealer, new_key
 from sidecar.identity.caller import Caller
 from sidecar.records.store import Position, Tenant
 
+pytestmark = pytest.mark.usefixtures("store_name")
+
 SAL = LOW[0]
 EVENTS = "/v1/records/event"
 RELIABILITY = "/stateful-runtime/reliability"

@@ -4,9 +4,12 @@ import asyncio
 from dataclasses import replace
 from pathlib import Path
 
+import pytest
 from attacked import LOW, hostile
 from serving import LOOPBACK
 from wire import ask, request
+
+pytestmark = pytest.mark.usefixtures("store_name")
 
 RUNS = b"/stateful-runtime/runs"
 

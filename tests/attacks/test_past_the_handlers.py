@@ -6,6 +6,8 @@ import pytest
 from attacked import LOW, hostile
 from wire import ask, request
 
+pytestmark = pytest.mark.usefixtures("store_name")
+
 TARGETS = (b"/stateful-runtime/runs", b"/v1/records/event/open/open", b"/nowhere")
 
 

@@ -7,7 +7,8 @@ from attacked import LOW, visible_records
 from serving import Who, served
 
 from sidecar.policy.standing import Labels, Standing
-from sidecar.records.sqlite import SqliteStore
+
+pytestmark = pytest.mark.usefixtures("store_name")
 
 ABANDON = {"choice": "abandon_with_audit"}
 RUNS = "/stateful-runtime/runs"
@@ -21,7 +22,7 @@ async def test_who_may_not_choose_never_takes_the_writer(
     """A choice about what is hidden, or by somebody who may not, is refused before a change begins."""
     async with served(tmp_path) as sidecar:
         await sidecar.take(*visible_records())
-        monkeypatch.setattr(SqliteStore, "change", None)
+        monkeypatch.setattr(type(sidecar.service.store), "change", None)
         assert (await sidecar.post(f"{RUNS}/{run}/resume-plan", who, ABANDON)).status == status
 
 

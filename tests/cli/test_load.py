@@ -3,7 +3,6 @@
 import io
 import json
 import os
-import sqlite3
 import subprocess
 import sys
 from pathlib import Path
@@ -11,6 +10,7 @@ from typing import Any
 
 import orjson
 import pytest
+import stores
 from cli_samples import TENANT, Screen, Sidecar, caller, happened, letter, ndjson
 
 from sidecar.cli.load import Watcher
@@ -53,9 +53,7 @@ BAD_VALUES = [
 
 def stored(folder: Path, kind: str) -> list[dict[str, Any]]:
     """The stored documents of a kind, in the order of their keys."""
-    with sqlite3.connect(folder / "sidecar.db") as database:
-        rows = database.execute(f'SELECT _doc FROM "record_{kind}" ORDER BY _k1, _tenant').fetchall()
-    return [orjson.loads(doc) for (doc,) in rows]
+    return stores.documents(folder / "sidecar.db", kind)
 
 
 def test_lines_of_any_kind_are_stored(sidecar: Sidecar, tmp_path: Path) -> None:

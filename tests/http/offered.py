@@ -1,10 +1,10 @@
 """Records to hand over, and what came of it."""
 
-import sqlite3
 from pathlib import Path
 from typing import Any
 
 import orjson
+import stores
 from serving import Who
 
 RECORDS = "/admin/v1/records"
@@ -69,10 +69,5 @@ def lines(*records: tuple[str, Any]) -> bytes:
 
 
 def stored(folder: Path, kind: str) -> list[Any]:
-    """The kind's records as another connection finds them on disk, in the order of their keys."""
-    connection = sqlite3.connect(f"file:{folder / 'sidecar.db'}?mode=ro", uri=True)
-    try:
-        found = connection.execute(f'SELECT _doc FROM "record_{kind}" ORDER BY _doc').fetchall()
-    finally:
-        connection.close()
-    return [orjson.loads(doc) for (doc,) in found]
+    """The kind's records as another connection finds them, in the order of their keys."""
+    return stores.documents(folder / "sidecar.db", kind)

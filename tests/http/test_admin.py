@@ -12,6 +12,8 @@ from yarl import URL
 
 from sidecar.http import admin as admin_side
 
+pytestmark = pytest.mark.usefixtures("store_name")
+
 
 async def test_accepted_is_durable(served: Served, tmp_path: Path) -> None:
     """What was acknowledged is on disk, for another connection to find."""

@@ -14,6 +14,8 @@ from hypothesis import strategies as some
 from offered import OPERATOR, RECORDS, audit, line, stored, wait
 from serving import Served
 
+pytestmark = pytest.mark.usefixtures("store_name")
+
 DEEP = b"[" * 100_000
 
 _WAIT = orjson.dumps(wait())

@@ -11,6 +11,8 @@ from hypothesis import strategies as some
 from offered import OPERATOR, RECORDS, TENANT, audit, event, line, membership, scope, stored, unit, wait
 from serving import Answer, Served, Who
 
+pytestmark = pytest.mark.usefixtures("store_name")
+
 WHOSE = "?org_id=acme&workspace_id=main"
 
 

@@ -12,6 +12,8 @@ from sidecar.config import Address, Writer
 from sidecar.errors import ConfigError
 from sidecar.http.tokens import Tokens, require_guarded
 
+pytestmark = pytest.mark.usefixtures("store_name")
+
 ALL = "all-0123456789"
 SOME = "some-0123456789"
 UNITS = "units-0123456789"

@@ -13,6 +13,8 @@ from serving import NOW_MS, Answer, Served
 from sidecar.config import Writer
 from sidecar.policy.current import Bundles
 
+pytestmark = pytest.mark.usefixtures("store_name")
+
 EXPLAIN = "/admin/v1/explain"
 ANN = {"tenant": TENANT, "actor_id": "ann"}
 FINANCE = {**scope(), "owning_org_unit_id": "finance"}

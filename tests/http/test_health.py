@@ -13,6 +13,8 @@ from sidecar.config import Writer
 from sidecar.policy.bundle import shipped_policies
 from sidecar.policy.current import Bundles
 
+pytestmark = pytest.mark.usefixtures("store_name")
+
 
 @pytest.fixture
 def policies(tmp_path: Path) -> Iterator[Path]:

@@ -3,10 +3,13 @@
 import hashlib
 from pathlib import Path
 
+import pytest
 import serving
 from serving import Served, Who
 
 from sidecar.config import Writer
+
+pytestmark = pytest.mark.usefixtures("store_name")
 
 READ_ROUTES = 12
 

@@ -6,11 +6,11 @@ from typing import Any
 
 import orjson
 import pytest
+import stores
 
 from sidecar.errors import Reject
 from sidecar.records.ingest import Intake
 from sidecar.records.schemas import load_kinds, shipped_schemas
-from sidecar.records.sqlite import SqliteStore
 from sidecar.records.store import Edge, Is, Lanes, Prepared, Read, Row, Tenant
 from sidecar.records.strict import BadJson, read_json
 
@@ -212,9 +212,9 @@ class Everything:
         return row
 
 
-async def test_through_the_store(tmp_path: Path) -> None:
+async def test_through_the_store(store_name: str, tmp_path: Path) -> None:
     """Records of shipped kinds are kept, found by their columns and served as their canonical bytes."""
-    store = SqliteStore(tmp_path / "s.db", KINDS, INTAKE.accept)
+    store = await stores.open_store(tmp_path / "s.db", KINDS, INTAKE.accept)
     foreign = {**SCOPE, "tenant_context": {**TENANT, "org_id": "other"}}
     letters = [
         DEAD | {"dead_letter_id": f"d{n}", "updated_at_ms": n, "metadata": SUPERSEDED if n % 2 else None}

@@ -9,13 +9,15 @@ from typing import Any
 
 import orjson
 import pytest
+import stores
 from record_samples import LEAST, intake, kinds
 
 from sidecar.records import load as loading
 from sidecar.records.load import Load, Loaded, Refused
 from sidecar.records.sources import Lines
-from sidecar.records.sqlite import SqliteStore
 from sidecar.records.store import Lanes, Read, Row, Store, Tenant
+
+pytestmark = pytest.mark.usefixtures("store_name")
 
 Record = dict[str, Any]
 Rounds = list[list[Record]]
@@ -53,9 +55,8 @@ async def store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterato
     """An empty store, loaded in batches so small that the tests have many."""
     monkeypatch.setattr(loading, "_READ", len(ORDERS))
     monkeypatch.setattr(loading, "BATCH", len(ORDERS))
-    opened = SqliteStore(tmp_path / "s.db", kinds(), intake().accept)
-    yield opened
-    await opened.close()
+    async with stores.opened(tmp_path / "s.db", kinds(), intake().accept) as opened:
+        yield opened
 
 
 async def loaded(store: Store, kind: str, files: Sequence[list[Record]], *, keep_going: bool = False) -> Loaded:
