@@ -4,10 +4,11 @@ import sqlite3
 from pathlib import Path
 from threading import Timer
 
+import pytest
 from test_promote import NEW, OLD, accept, before, stored
 
 from sidecar.records.kind import Kinds
-from sidecar.records.sqlite import SqliteStore
+from sidecar.records.sqlite import SqliteStore, turns
 from sidecar.records.sqlite.promote import _promote
 
 
@@ -33,3 +34,23 @@ async def test_a_promotion_that_another_process_finished_is_finished(tmp_path: P
     _promote(second._writer, second.tables, accept, "note")
     assert await stored(second) == ["a", "b"]
     await second.close()
+
+
+def test_a_turn_is_waited_for_as_long_as_is_set_and_no_longer(tmp_path: Path) -> None:
+    """A transaction begins once the other one ends, or fails when it does not; what is set stays as it was."""
+    ours, other = (sqlite3.connect(tmp_path / "s.db", isolation_level=None, check_same_thread=False) for _ in range(2))
+    turns.write_ahead(other)
+    other.execute("BEGIN IMMEDIATE")
+    ours.execute("PRAGMA busy_timeout = 50")
+    with pytest.raises(sqlite3.OperationalError, match="locked"):
+        turns.begin(ours)
+    assert ours.execute("PRAGMA busy_timeout").fetchone() == (50,)
+    ours.execute("PRAGMA busy_timeout = 10000")
+    leaving = Timer(0.2, other.rollback)
+    leaving.start()
+    turns.begin(ours)
+    assert ours.in_transaction
+    assert ours.execute("PRAGMA busy_timeout").fetchone() == (10_000,)
+    leaving.join()
+    ours.close()
+    other.close()

@@ -7,6 +7,7 @@ import orjson
 
 from sidecar.errors import Reject, StoreError, StoreVersionError
 from sidecar.records.layout import Table, quoted
+from sidecar.records.sqlite import turns
 from sidecar.records.sqlite.tables import APPLICATION_ID, BASE, STORE_VERSION, statements
 from sidecar.records.sqlite.write import Interned, Writer
 from sidecar.records.store import NOT_MIGRATED, Migrated, Prepared
@@ -23,7 +24,7 @@ def prepare(
 
     Unless it is ``allowed``, a file that is not ready is refused as it is.
     """
-    connection.execute("BEGIN IMMEDIATE")
+    turns.begin(connection)
     try:
         stamped = _is_stamped(connection)
         known = dict(connection.execute("SELECT name, digest FROM kind").fetchall()) if stamped else {}
@@ -104,7 +105,7 @@ def _promote(connection: sqlite3.Connection, tables: Mapping[str, Table], accept
     """Validate and store again what was set aside, batch by batch, so that it can be interrupted."""
     aside = quoted(_aside(name))
     while True:
-        connection.execute("BEGIN IMMEDIATE")
+        turns.begin(connection)
         try:
             if name not in _set_aside_kinds(connection):
                 return  # another process, promoting too, has stored the last of it

@@ -15,7 +15,7 @@ import orjson
 from sidecar.errors import StoreError
 from sidecar.records.kind import Kinds
 from sidecar.records.layout import Table
-from sidecar.records.sqlite import lifecycle, promote
+from sidecar.records.sqlite import lifecycle, promote, turns
 from sidecar.records.sqlite.lease import SqliteLease
 from sidecar.records.sqlite.mirror import SqliteMirror
 from sidecar.records.sqlite.pages import Pages
@@ -32,10 +32,8 @@ reruns it."""
 TICK = 20_000
 """Steps between two looks at the budget or the clock."""
 OLDEST_SQLITE = (3, 38, 0)
-WAIT_S, POLL_S = 10.0, 0.01
-"""How long a process waits for others that write or open the file, and between two tries where SQLite does not wait."""
-PRIMARY_CODE = 0xFF
-"""The part of an error's code that says which kind of error it is."""
+WAIT_S = 10.0
+"""How long a process waits for others that write or open the file."""
 
 
 class SqliteSnapshot:
@@ -143,7 +141,7 @@ class SqliteStore:
         self._writing = asyncio.Lock()
         self._writer = self._connect()
         try:
-            _write_ahead(self._writer)
+            turns.write_ahead(self._writer)
             self.migrated = promote.prepare(self._writer, self.tables, accept, allowed=auto_migrate)
             self._tables_version = _tables_version(self._writer)
         except sqlite3.Error as error:
@@ -245,7 +243,7 @@ class SqliteStore:
 
     def _begin(self) -> None:
         """Begin a write transaction, knowing nothing of tenants that were erased meanwhile."""
-        self._writer.execute("BEGIN IMMEDIATE")
+        turns.begin(self._writer)
         self.interned.since(lifecycle.erasures(self._writer))
 
     def _abandon(self) -> None:
@@ -371,20 +369,6 @@ class SqliteStore:
         for connection in (*self._idle, self._writer):
             connection.close()
         self._idle.clear()
-
-
-def _write_ahead(connection: sqlite3.Connection) -> None:
-    """Turn on the write-ahead log, for good. When others do so at the same time SQLite fails instead of waiting."""
-    deadline = time.monotonic() + WAIT_S
-    while True:
-        try:
-            connection.execute("PRAGMA journal_mode = WAL")
-        except sqlite3.OperationalError as error:
-            if error.sqlite_errorcode & PRIMARY_CODE != sqlite3.SQLITE_BUSY or time.monotonic() > deadline:
-                raise
-            time.sleep(POLL_S)
-        else:
-            return
 
 
 @contextmanager
