@@ -18,8 +18,11 @@ import stores
 from runtime_engine import NEVER, Engine
 from serving import kinds
 from serving_process import Answer, Process, configured, eventually, read_answer, refused, serving
+from workers_process import Workers, workers
 
 from sidecar.records.ingest import Intake
+
+pytestmark = pytest.mark.usefixtures("store_name")
 
 CHANGES = int(os.environ.get("FOLLOW_CHANGES", "300"))
 """How many changes the engine makes; more make a longer test, with more kills."""
@@ -79,7 +82,7 @@ def shown(process: Process) -> set[str]:
     return {record["wait_id"] for record in answer.body["records"]} if answer.status == 200 else set()
 
 
-def test_the_store_ends_as_the_files_are(tmp_path: Path, store_name: str) -> None:
+def test_the_store_ends_as_the_files_are(tmp_path: Path) -> None:
     """After all changes and kills the store holds what a fresh load would; a wait whose grant was gone never showed."""
     runtime = tmp_path / "state"
     command = [sys.executable, runtime_engine.__file__, str(runtime), str(SEED)]
@@ -273,18 +276,23 @@ def test_the_metrics_tell_of_following_and_name_nobody(tmp_path: Path, runtime: 
 
 def test_one_of_several_workers_follows(tmp_path: Path, runtime: Path) -> None:
     """When the worker that follows is killed another takes its place, and the answers go on changing with the files."""
-    with serving(tmp_path, workers=2, runtime={"follow": str(runtime), "poll_ms": 20}) as process:
-        assert shown(process) == {"w1"}
+    with workers(tmp_path, runtime={"follow": str(runtime), "poll_ms": 20}) as sidecar:
+        assert shown(sidecar.process) == {"w1"}
         for number in range(2, 5):
-            holder = lock_holder(tmp_path)
+            eventually(lambda: following_of(sidecar) == [False, True], 30)
+            before = sidecar.pids
+            (leading,) = [pid for pid in before if sidecar.readiness(pid).body["follow"]["following"]]
+            os.kill(leading, signal.SIGKILL)
             write(runtime, WAITS, json.dumps([{**LEAST_WAIT, "wait_id": f"w{number}"}]))
-            eventually(lambda: shown(process) == {f"w{number}"}, 30)  # noqa: B023 - waited for here
-            os.kill(holder, signal.SIGKILL)
-            eventually(lambda: lock_holder(tmp_path) not in (0, holder), 30)  # noqa: B023
+            eventually(lambda: shown(sidecar.process) == {f"w{number}"}, 30)  # noqa: B023 - waited for here
+            sidecar.replaced(before)
 
 
-def lock_holder(folder: Path) -> int:
-    """The process that follows into the store of a folder; 0 while none does."""
-    inode = str((folder / "sidecar.db-follow").stat().st_ino)
-    locks = [line.split() for line in Path("/proc/locks").read_text().splitlines()]
-    return next((int(line[4]) for line in locks if line[1] == "FLOCK" and line[5].split(":")[-1] == inode), 0)
+def following_of(sidecar: Workers) -> list[bool]:
+    """Of each worker whether it follows; nothing while one does not answer. Who does not, knows no age of the data."""
+    try:
+        told = [sidecar.readiness(pid).body["follow"] for pid in sidecar.pids]
+    except (AssertionError, OSError):
+        return []
+    assert [one for one in told if not one["following"] and one["data_age_ms"] is not None] == []
+    return sorted(one["following"] for one in told)

@@ -25,8 +25,8 @@ from sidecar.records.store import Prepared, Store, content_digest
 MOST_TOLD = 20
 """Faults that are logged of one look."""
 MOST_RESTLESS = 8
-"""Looks in a row that find no moment at which the files kept still. The last is taken as it was read, the catalogue after all
-else: a withdrawn grant must not stay until the runtime rests, and what came after its withdrawal never meets it."""
+"""Looks in a row that find no moment at which the files kept still. The last is taken as it was read, catalogue last: a
+withdrawn grant must not stay until the runtime rests, and what came after its withdrawal never meets it."""
 PARTLY = Signature(0, 0, 0)
 """What a log is known as while it is being stored: it is none that is ever seen."""
 
