@@ -17,9 +17,9 @@ from sidecar.records.places import names
 from sidecar.records.runtime_read import KINDS
 from sidecar.records.store import Get, Page, Position, Read, Row, Snapshot, Store, Tenant
 
-PAGE = 200
+PAGE = 500
 """Records that are looked at together, and the most that one transaction removes."""
-PAUSE_S = 0.01
+PAUSE_S = 0.005
 """How long others are let work between two pages."""
 _FOLLOWED = frozenset(kind for kinds in KINDS.values() for kind in kinds)
 

@@ -36,12 +36,7 @@ class SqliteMirror:
 
     async def delete(self, kind: str, tenant: Tenant, keys: Sequence[tuple[str, ...]]) -> None:
         """Remove records, append-only ones too."""
-
-        def remove() -> None:
-            for key in keys:
-                self._writer.delete(tenant, kind, key)
-
-        await self._run(remove)
+        await self._run(lambda: self._writer.delete(tenant, kind, keys))
 
     def _batch(self, table: Table, after: int) -> list[tuple[int, Held]]:
         """The next records in the order of their rows. They are digested here, so that no document is kept."""

@@ -103,12 +103,11 @@ class SqliteChange(SqliteSnapshot):
 
     async def delete(self, kind: str, key: tuple[str, ...]) -> bool:
         """Remove one record; whether it was there."""
-        removed: bool = await self._run(lambda: self._writer.delete(self.tenant, kind, key))
-        return removed
+        return await self.clear(kind, [key]) > 0
 
     async def clear(self, kind: str, keys: Sequence[tuple[str, ...]]) -> int:
         """Remove records, append-only ones too; how many there were."""
-        removed: int = await self._run(lambda: sum(self._writer.delete(self.tenant, kind, key) for key in keys))
+        removed: int = await self._run(lambda: self._writer.delete(self.tenant, kind, keys))
         return removed
 
 

@@ -83,18 +83,20 @@ class Writer:
         self._flush_counts()
         return Outcome(accepted, stale)
 
-    def delete(self, tenant: Tenant, kind: str, key: Key) -> bool:
-        """Remove one record; whether it was there."""
+    def delete(self, tenant: Tenant, kind: str, keys: Sequence[Key]) -> int:
+        """Remove records of one tenant; how many there were."""
         table, tenant_id = self._tables[kind], self._tenant(tenant)
-        stored = self._stored(table, tenant_id, [key]).get(key)
-        if stored is None:
-            return False
-        self._forget_lists(table, [stored.row])
-        self._connection.execute(f"DELETE FROM {table.name} WHERE _row = ?", (stored.row,))
-        self._counts[stored.label] -= 1
+        found = self._stored(table, tenant_id, keys)
+        stored = [found[key] for key in dict.fromkeys(keys) if key in found]  # a key with parts too many finds one too
+        if not stored:
+            return 0
+        rows = [one.row for one in stored]
+        self._forget_lists(table, rows)
+        self._connection.executemany(f"DELETE FROM {table.name} WHERE _row = ?", [(row,) for row in rows])
+        self._counts.subtract(one.label for one in stored)
         self._authority(table, tenant_id)
         self._flush_counts()
-        return True
+        return len(rows)
 
     def conflicts(self, records: Sequence[Prepared]) -> list[int]:
         """The places of the append-only records that are stored already with other content. Nothing is written."""
