@@ -3,7 +3,9 @@
 from pathlib import Path
 
 import pytest
+import stores
 from cli_samples import Ran, Sidecar
+from serving import kinds
 
 from sidecar.cli import main
 
@@ -14,6 +16,8 @@ def sidecar(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.Capt
     monkeypatch.chdir(tmp_path)
     for name in ("STORE", "POLICIES", "SCHEMAS", "CONFIG"):
         monkeypatch.delenv(f"SIDECAR_{name}", raising=False)
+    if stores.chosen.name != "sqlite":
+        monkeypatch.setenv("SIDECAR_STORE", stores.url(tmp_path / "sidecar.db", kinds()))
 
     def run(*words: str) -> Ran:
         capsys.readouterr()

@@ -8,6 +8,8 @@ from cli_samples import TENANT, Sidecar, caller, happened, letter, ndjson
 
 from sidecar.policy.bundle import shipped_policies
 
+pytestmark = pytest.mark.usefixtures("store_name")
+
 FINANCE = {"tenant_context": TENANT, "owning_org_unit_id": "finance"}
 POLICY = """\
 apiVersion: sidecar/v1

@@ -6,6 +6,8 @@ from typing import Any
 import pytest
 from cli_samples import TENANT, Sidecar, caller, letter, ndjson
 
+pytestmark = pytest.mark.usefixtures("store_name")
+
 PERSON = {"kind": "human_user", "id": "ben"}
 SCOPE = {"tenant_context": TENANT, "owning_org_unit_id": "finance", "delegation_grant_ids": ["g1", "g2"]}
 

@@ -17,6 +17,8 @@ from sidecar.cli.load import Watcher
 from sidecar.cli.terminal import Terminal
 from sidecar.records.load import BATCH, Refused
 
+pytestmark = pytest.mark.usefixtures("store_name")
+
 BAD_LINES = [
     ("not JSON", b"{", "-: /: "),
     ("two values", b"{} {}", "-: /: "),

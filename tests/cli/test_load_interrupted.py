@@ -10,10 +10,14 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import asyncpg
 import pytest
+import stores
 from cli_samples import letter, ndjson
 
 from sidecar.records.load import BATCH
+
+pytestmark = pytest.mark.usefixtures("store_name")
 
 NUMBER = 4 * BATCH + 7
 
@@ -26,13 +30,13 @@ def letters(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def begun(folder: Path, *words: str) -> subprocess.Popen[bytes]:
     """A load under way."""
-    command = [sys.executable, "-m", "sidecar", "load", *words]
+    command = [sys.executable, "-m", "sidecar", "load", "--store", stores.url(folder / "sidecar.db"), *words]
     return subprocess.Popen(command, cwd=folder, stdin=subprocess.PIPE, stderr=subprocess.PIPE)
 
 
 def finished(folder: Path, *words: str) -> dict[str, Any]:
     """What a load that runs to its end tells."""
-    command = [sys.executable, "-m", "sidecar", "load", *words, "--json"]
+    command = [sys.executable, "-m", "sidecar", "load", "--store", stores.url(folder / "sidecar.db"), *words, "--json"]
     ran = subprocess.run(command, cwd=folder, capture_output=True, timeout=120, check=True)
     told: dict[str, Any] = json.loads(ran.stdout)
     return told
@@ -57,16 +61,15 @@ def ended(process: subprocess.Popen[bytes], sent: signal.Signals) -> tuple[int, 
 def number(folder: Path, statement: str) -> int:
     """One number from the store; 0 while it is not there."""
     try:
-        with sqlite3.connect(f"file:{folder / 'sidecar.db'}?mode=ro", uri=True) as database:
-            found = database.execute(statement).fetchone()
-    except sqlite3.Error:
+        found = stores.rows(folder / "sidecar.db", statement)
+    except (sqlite3.Error, asyncpg.PostgresError):
         return 0
-    return int(found[0]) if found else 0
+    return int(found[0][0]) if found else 0
 
 
 def progress(folder: Path) -> int:
     """How many records unfinished loads have stored."""
-    return number(folder, "SELECT sum(lines) FROM load WHERE finished = 0 HAVING count(*)")
+    return number(folder, "SELECT sum(lines) FROM load WHERE NOT finished HAVING count(*) > 0")
 
 
 def count(folder: Path) -> int:

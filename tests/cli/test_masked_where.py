@@ -5,6 +5,8 @@ from pathlib import Path
 import pytest
 from cli_samples import Sidecar, caller, letter, ndjson
 
+pytestmark = pytest.mark.usefixtures("store_name")
+
 POLICY = """\
 apiVersion: sidecar/v1
 policy: letters

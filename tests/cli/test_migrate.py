@@ -2,19 +2,28 @@
 
 from pathlib import Path
 
+import pytest
+import stores
 from cli_samples import Sidecar, letter, ndjson
 
+pytestmark = pytest.mark.usefixtures("store_name")
 
-def test_migrating_again_finds_nothing_to_do(sidecar: Sidecar) -> None:
+
+def test_migrating_again_finds_nothing_to_do(sidecar: Sidecar, tmp_path: Path) -> None:
     """The first run tells what it created; a second changes nothing and says so."""
-    first = sidecar("migrate", "--store", "sqlite:///new.db")
+    url = stores.url(tmp_path / "new.db")
+    first = sidecar("migrate", "--store", url)
     assert (first.code, "event: created" in first.out) == (0, True)
-    assert sidecar("migrate", "--store", "sqlite:///new.db").out == "nothing was left to do\n"
+    assert sidecar("migrate", "--store", url).out == "nothing was left to do\n"
 
 
-def test_without_leave_a_store_is_not_migrated(sidecar: Sidecar, tmp_path: Path) -> None:
+def test_without_leave_a_store_is_not_migrated(
+    sidecar: Sidecar, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """With ``store.auto_migrate`` off an empty store is refused with what to do, and after a migration it is used."""
-    (tmp_path / "sidecar.yaml").write_text("store: {url: 'sqlite:///kept.db', auto_migrate: false}\n")
+    monkeypatch.delenv("SIDECAR_STORE", raising=False)
+    url = stores.url(tmp_path / "kept.db")
+    (tmp_path / "sidecar.yaml").write_text(f"store: {{url: '{url}', auto_migrate: false}}\n")
     file = ndjson(tmp_path / "f", letter(1))
     refused = sidecar("load", file)
     assert refused.code == 2

@@ -5,6 +5,8 @@ from pathlib import Path
 import pytest
 from cli_samples import TENANT, Sidecar, caller, happened, letter, ndjson
 
+pytestmark = pytest.mark.usefixtures("store_name")
+
 FINANCE = {"tenant_context": TENANT, "owning_org_unit_id": "finance"}
 PERSON = {"kind": "human_user", "id": "ben"}
 

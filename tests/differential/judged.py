@@ -13,6 +13,7 @@ from random import Random
 from typing import Any
 
 import orjson
+import stores
 from generator import new_rule
 from reference import Reference
 from rules import Rule
@@ -29,7 +30,6 @@ from sidecar.policy.rules import tenant_document
 from sidecar.records.ingest import Intake
 from sidecar.records.kind import Kind, Kinds
 from sidecar.records.schemas import load_kinds, shipped_schemas
-from sidecar.records.sqlite import SqliteStore
 from sidecar.records.store import Prepared, Read, Tenant
 
 KIND = "thing"
@@ -188,9 +188,9 @@ async def judged(seed: int, folder: Path) -> Outcome:
     dice = Random(seed)
     world = world_of(dice)
     scene = scene_of(dice, world, folder / "kinds")
-    store = SqliteStore(folder / "store.db", scene.kinds, Intake(scene.kinds).accept)
     outcome, callers, judge = Outcome(), Callers(), Judge()
-    try:
+    stores.url(folder / "store.db")  # a database of its own: these kinds are like no others
+    async with stores.opened(folder / "store.db", scene.kinds, Intake(scene.kinds).accept) as store:
         await store.put([*scene.things, *scene.authority])
         for number in range(BUNDLES):
             policies = policies_of(dice, world)
@@ -208,6 +208,4 @@ async def judged(seed: int, folder: Path) -> Outcome:
                     if shown != lawful:
                         outcome.wrong = f"{identity} at {now_ms}: shown {shown}, lawful {lawful}, under {policies}"
                         return outcome
-    finally:
-        await store.close()
     return outcome
