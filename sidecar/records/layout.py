@@ -111,6 +111,11 @@ class Table:
         return tuple(field for name in names for field in self.columns[name].fields)
 
 
+def storable(text: object) -> bool:
+    """Whether a record can hold a value: no text that is stored has a NUL, at which databases end texts or fail."""
+    return not isinstance(text, str) or "\0" not in text
+
+
 def filter_form(column: Column, value: str | int | bool) -> str | int | bool:
     """A value in the form in which the column keeps it."""
     return folded(value) if column.folded and isinstance(value, str) else value

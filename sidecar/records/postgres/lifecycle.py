@@ -7,7 +7,7 @@ from sidecar.records.layout import Table
 from sidecar.records.postgres import tables as ddl
 from sidecar.records.postgres.migrate import read_state
 from sidecar.records.postgres.pages import Connection
-from sidecar.records.postgres.sql import storable
+from sidecar.records.postgres.sql import sendable
 from sidecar.records.store import Count, Tenant, undescribed
 
 _OF_TENANT = "t.org_id = $1 AND t.workspace_id = $2 AND t.deployment_id = $3"
@@ -61,4 +61,4 @@ def _chosen(tenant: Tenant | None) -> str:
 
 
 def _named(tenant: Tenant | None) -> tuple[str | None, ...]:
-    return () if tenant is None else tuple(map(storable, (tenant.org_id, tenant.workspace_id, tenant.deployment_id)))
+    return () if tenant is None else tuple(map(sendable, (tenant.org_id, tenant.workspace_id, tenant.deployment_id)))

@@ -10,7 +10,7 @@ from functools import cached_property
 from typing import Any
 
 from sidecar.records.kind import Column
-from sidecar.records.layout import Table, quoted
+from sidecar.records.layout import Table, quoted, storable
 from sidecar.records.postgres import tables
 from sidecar.records.store import Above, Below, Contains, Get, Is, Position, Where
 
@@ -24,9 +24,9 @@ Lane = tuple[Any, int]
 """A value of the path's column (None where labels are the path), and a label."""
 
 
-def storable(text: str) -> str | None:
+def sendable(text: str) -> str | None:
     """A text as it can be sent; None, which equals nothing, for one that no record can hold."""
-    return None if "\0" in text else text
+    return text if storable(text) else None
 
 
 @dataclass
@@ -38,7 +38,7 @@ class Bound:
     def __call__(self, value: Any, kept: str) -> str:
         """Bind one value of an SQL type; what stands for it in the text."""
         if kept.startswith("text"):
-            value = [*map(storable, value)] if isinstance(value, list) else storable(value)
+            value = [*map(sendable, value)] if isinstance(value, list) else sendable(value)
         self.values.append(value)
         return f"${len(self.values)}::{kept}"
 

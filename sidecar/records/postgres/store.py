@@ -20,7 +20,7 @@ from sidecar.records.postgres.mirror import PostgresMirror
 from sidecar.records.postgres.pages import Connection, Pages, Place, Strategy
 from sidecar.records.postgres.pool import PLANNED_ONCE, Pool, answering, connection, opened
 from sidecar.records.postgres.replica import Replica
-from sidecar.records.postgres.sql import storable
+from sidecar.records.postgres.sql import sendable
 from sidecar.records.postgres.write import Writer, announce, announced
 from sidecar.records.store import Count, LoadMark, Migrated, Outcome, Page, Prepared, Request, Tenant, Visibility
 
@@ -58,7 +58,7 @@ class _Opened:
 
 
 async def _look(connection: Connection, tenant: Tenant) -> _Opened:
-    triple = map(storable, (tenant.org_id, tenant.workspace_id, tenant.deployment_id))
+    triple = map(sendable, (tenant.org_id, tenant.workspace_id, tenant.deployment_id))
     found = await connection.fetchrow(_OPEN, announced([tenant]), *triple)
     if found is None:
         raise StoreError("the store holds no version; it was not made by this program")

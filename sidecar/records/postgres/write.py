@@ -18,7 +18,7 @@ from sidecar.records.layout import Table
 from sidecar.records.postgres import tables as ddl
 from sidecar.records.postgres.labels import Interned, LabelKey, Labels, Locked
 from sidecar.records.postgres.pages import Connection
-from sidecar.records.postgres.sql import storable
+from sidecar.records.postgres.sql import sendable
 from sidecar.records.store import Outcome, Prepared, Tenant
 from sidecar.records.upsert import Stored, compares_documents, settle
 
@@ -206,7 +206,7 @@ def _triple(tenant: Tenant) -> tuple[str, str, str]:
 
 def _triples(tenants: Sequence[Tenant]) -> list[list[str | None]]:
     """Organisations, workspaces and deployments, each in a list of its own."""
-    return [[*map(storable, part)] for part in zip(*map(_triple, tenants), strict=True)]
+    return [[*map(sendable, part)] for part in zip(*map(_triple, tenants), strict=True)]
 
 
 _TRIPLES = "unnest($1::text[], $2::text[], $3::text[]) AS k(org_id, workspace_id, deployment_id)"
@@ -236,7 +236,7 @@ def _keys(table: Table) -> str:
 
 def _columns(owned: Sequence[Owned]) -> list[list[Any]]:
     tenants, keys = [tenant for tenant, _ in owned], zip(*(key for _, key in owned), strict=True)
-    return [tenants, *([*map(storable, part)] for part in keys)]
+    return [tenants, *([*map(sendable, part)] for part in keys)]
 
 
 def _same(table: Table, alias: str) -> str:

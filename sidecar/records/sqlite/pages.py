@@ -33,7 +33,7 @@ class Pages:
         condition = sql.residual(path, self._at.tenant_id, request.where)
         found = self._at.connection.execute(
             f"SELECT i._label, i._doc, {path.place} FROM {sql.keyed(table)}{condition.text} ORDER BY k.key",
-            (orjson.dumps(request.keys).decode(), self._at.tenant_id, *condition.values),
+            (sql.bound_keys(request.keys), self._at.tenant_id, *condition.values),
         ).fetchall()
         labels = visible.lanes(request.kind, fields).among()
         rows = (visible.show(table.row(raw), fields) for raw in found if raw[0] in labels)

@@ -1,11 +1,13 @@
 """The SQL of every read, built from registry names alone; values are always bound."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 
+import orjson
+
 from sidecar.records.kind import Column
-from sidecar.records.layout import Table, filter_form, quoted
+from sidecar.records.layout import Table, filter_form, quoted, storable
 from sidecar.records.store import Above, Below, Contains, Is, Position, Where
 
 Values = tuple[str | int, ...]
@@ -162,6 +164,11 @@ def keyed(table: Table) -> str:
     return f"json_each(?) AS k CROSS JOIN {table.name} AS i INDEXED BY {index} ON i._tenant = ? AND {same}"
 
 
+def bound_keys(keys: Iterable[tuple[str, ...]]) -> str:
+    """Keys as JSON, as they are bound; without those that no record can have."""
+    return orjson.dumps([key for key in keys if all(map(storable, key))]).decode()
+
+
 def skip_scan(path: Path) -> str:
     """The lanes that exist under some values: one seek a lane, however many records it holds. Binds tenant, values."""
     return f"{_lanes(path)} SELECT value, label FROM lane WHERE label IS NOT NULL"
@@ -229,4 +236,4 @@ def ordinals(path: Path, first: int, last: bool) -> str:
 def stored_values(path: Path, values: Sequence[str | int | bool]) -> list[str | int]:
     """The values as the path's column stores them."""
     assert path.column is not None
-    return [comparable(path.column, value) for value in values]
+    return [comparable(path.column, value) for value in values if storable(value)]
