@@ -19,6 +19,8 @@ from sidecar.http.connections import Bounds
 from sidecar.http.listening import Door, Listener
 from sidecar.records.store import Prepared
 
+pytestmark = pytest.mark.usefixtures("store_name")
+
 WAITS = "/v1/records/wait"
 ACME = {"tenant_context": {"org_id": "acme", "workspace_id": "main"}}
 GLOBEX = {"tenant_context": {"org_id": "globex", "workspace_id": "main"}}

@@ -10,6 +10,8 @@ from typing import Any
 import pytest
 from serving_process import IDENTITY, Process, eventually, read_answer, refused, serving
 
+pytestmark = pytest.mark.usefixtures("store_name")
+
 POLICY = """\
 apiVersion: sidecar/v1
 policy: waits

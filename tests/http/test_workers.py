@@ -12,6 +12,8 @@ from serving_process import eventually, read_answer, refused
 from test_serve import CHOICE, write_policy
 from workers_process import Workers, workers
 
+pytestmark = pytest.mark.usefixtures("store_name")
+
 WAITS = "/v1/records/wait"
 LONGEST_BOTH_S = 1.0
 
