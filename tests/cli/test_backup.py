@@ -113,18 +113,19 @@ def test_a_restored_store_is_what_was_there(
 
 def test_a_file_that_is_there_is_not_lost(sidecar: Sidecar, tmp_path: Path) -> None:
     """A name that is taken is refused with what to do; --force replaces it, though never the store or one in use."""
-    assert sidecar("load", ndjson(tmp_path / "records", letter(1))).code == 0
+    here = ("--store", "sqlite:///sidecar.db")
+    assert sidecar("load", ndjson(tmp_path / "records", letter(1)), *here).code == 0
     (tmp_path / "copy").write_text("dear")
-    refused = sidecar("backup", "copy")
+    refused = sidecar("backup", "copy", *here)
     assert (refused.code, "--force" in refused.err) == (2, True)
     assert (tmp_path / "copy").read_text() == "dear"
-    assert sidecar("backup", "sidecar.db", "--force").code == 2
+    assert sidecar("backup", "sidecar.db", "--force", *here).code == 2
     (tmp_path / "copy-wal").write_text("a log")
-    assert "copy-wal" in sidecar("backup", "copy", "--force").err
+    assert "copy-wal" in sidecar("backup", "copy", "--force", *here).err
     (tmp_path / "copy-wal").unlink()
-    assert sidecar("backup", "copy", "--force").code == 0
+    assert sidecar("backup", "copy", "--force", *here).code == 0
     assert sidecar("stats", "--store", "sqlite:///copy").out.startswith("tenants: 1, records: 1")
-    assert sidecar("backup", "missing/copy").code == 2
+    assert sidecar("backup", "missing/copy", *here).code == 2
     assert sidecar("backup", "other", "--store", "sqlite:///none.db").code == 2
     assert not (tmp_path / "other").exists()
 
@@ -144,7 +145,19 @@ def test_a_missing_pg_dump_is_told(sidecar: Sidecar, tmp_path: Path, monkeypatch
     assert (refused.code, "pg_dump" in refused.err, "install" in refused.err) == (2, True, True)
 
 
-def test_the_password_is_on_no_command_line(sidecar: Sidecar, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(
+    ("address", "left"),
+    [
+        (ADDRESS, "postgresql://u@nowhere.invalid/db"),
+        (
+            "postgresql:///db?user=u&password=s3cret%40&host=/run/postgresql",
+            "postgresql:///db?user=u&host=%2Frun%2Fpostgresql",
+        ),
+    ],
+)
+def test_the_password_is_on_no_command_line(
+    address: str, left: str, sidecar: Sidecar, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """The program is given the address without its password, which only its own environment holds."""
     fake = tmp_path / "bin" / "pg_dump"
     fake.parent.mkdir()
@@ -154,9 +167,9 @@ def test_the_password_is_on_no_command_line(sidecar: Sidecar, tmp_path: Path, mo
     )
     fake.chmod(0o755)
     monkeypatch.setenv("PATH", str(fake.parent))
-    assert sidecar("backup", "copy", "--store", ADDRESS).code == 0
+    assert sidecar("backup", "copy", "--store", address).code == 0
     secret, *words = (tmp_path / "seen").read_text().splitlines()
     assert secret == "s3cret@"
     assert not [word for word in words if "s3cret" in word]
-    assert "--dbname=postgresql://u@nowhere.invalid/db" in words
+    assert f"--dbname={left}" in words
     assert (tmp_path / "copy").read_text() == "copy\n"

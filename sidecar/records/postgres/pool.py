@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Iterator, Mapping
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import asynccontextmanager, contextmanager, suppress
 from typing import Any, TypeAlias
 from urllib.parse import urlsplit, urlunsplit
 
@@ -112,9 +112,11 @@ async def _returned(pool: Pool, taken: Connection) -> None:
         if taken.is_in_transaction():
             await taken.execute("ROLLBACK")
     except (*UNREACHABLE, asyncpg.PostgresError, TimeoutError):
-        taken.terminate()
+        with suppress(asyncpg.InterfaceError):  # it broke, and the pool has taken it back already
+            taken.terminate()
     finally:
-        await asyncio.shield(pool.release(taken))
+        with suppress(asyncpg.InterfaceError):
+            await asyncio.shield(pool.release(taken))
 
 
 @contextmanager
