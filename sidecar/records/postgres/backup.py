@@ -4,7 +4,7 @@ import os
 import shutil
 import subprocess
 from pathlib import Path
-from urllib.parse import unquote, urlsplit, urlunsplit
+from urllib.parse import parse_qsl, unquote, urlencode, urlsplit
 
 from sidecar.errors import ConfigError, StoreError
 from sidecar.records.postgres.pool import SCHEMA
@@ -31,8 +31,13 @@ def copy(url: str, target: Path) -> None:
 def _without_password(url: str) -> tuple[str, dict[str, str]]:
     """The address without its password, which other processes could read, and the environment that tells it."""
     parts = urlsplit(url)
-    if parts.password is None:
+    given = parse_qsl(parts.query, keep_blank_values=True)
+    secrets = [value for name, value in given if name == "password"]
+    query = urlencode([(name, value) for name, value in given if name != "password"])
+    user, at, place = parts.netloc.rpartition("@")
+    if parts.password is not None:
+        secrets.append(unquote(parts.password))
+    if not secrets:
         return url, {}
-    user, _, place = parts.netloc.rpartition("@")
-    address = urlunsplit(parts._replace(netloc=f"{user.partition(':')[0]}@{place}"))
-    return address, {"PGPASSWORD": unquote(parts.password)}
+    place = user.partition(":")[0] + at + place
+    return f"{parts.scheme}://{place}{parts.path}{'?' if query else ''}{query}", {"PGPASSWORD": secrets[-1]}
