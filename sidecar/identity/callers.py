@@ -23,20 +23,25 @@ class _Kept:
     """A caller and the stretch of time (Unix milliseconds) in which it is right: from ``since_ms``, before its end."""
 
     authority: Authority
+    version: int
     since_ms: int
 
-    def holds(self, now_ms: int) -> bool:
-        """Whether nothing begins or ends between."""
-        return self.since_ms <= now_ms and (self.authority.until_ms is None or now_ms < self.authority.until_ms)
+    def holds(self, version: int, now_ms: int) -> bool:
+        """Whether it is of the tenant's authority version, and nothing begins or ends between."""
+        return (
+            self.version == version
+            and self.since_ms <= now_ms
+            and (self.authority.until_ms is None or now_ms < self.authority.until_ms)
+        )
 
 
 class Callers:
-    """Computes callers. What is kept is kept under the tenant's authority version, so nothing has to be invalidated."""
+    """Computes callers. What is kept holds for one authority version of its tenant, and is replaced under another."""
 
     def __init__(self, *, operator_without_units: bool = True) -> None:
         self._operator_without_units = operator_without_units
-        self._catalogues: OrderedDict[tuple[Tenant, int], Catalogue] = OrderedDict()
-        self._callers: OrderedDict[tuple[Identity, int], _Kept] = OrderedDict()
+        self._catalogues: OrderedDict[Tenant, tuple[int, Catalogue]] = OrderedDict()
+        self._callers: OrderedDict[Identity, _Kept] = OrderedDict()
 
     async def caller(self, identity: Identity, snap: Snapshot, now_ms: int) -> Caller:
         """The caller that an identity is now, in the snapshot's tenant. Raises StoreError."""
@@ -46,9 +51,8 @@ class Callers:
         """The caller and when it next changes. Raises StoreError, ValueError for a foreign snapshot."""
         if snap.tenant != identity.tenant:
             raise ValueError("an identity has its authority from its own tenant only")
-        key = (identity, snap.authority_version)
-        kept = self._callers.get(key)
-        if kept is None or not kept.holds(now_ms):
+        kept = self._callers.get(identity)
+        if kept is None or not kept.holds(snap.authority_version, now_ms):
             catalogue = await self._catalogue(snap)
             authority = authority_of(
                 identity,
@@ -57,9 +61,9 @@ class Callers:
                 managed=snap.managed,
                 operator_without_units=self._operator_without_units,
             )
-            kept = _Kept(authority, now_ms)
+            kept = _Kept(authority, snap.authority_version, now_ms)
             if not hasattr(snap, "put"):  # a change may yet be undone, and its version be given to another one
-                _keep(self._callers, key, kept, MOST_CALLERS)
+                _keep(self._callers, identity, kept, MOST_CALLERS)
         return kept.authority
 
     async def course(self, identity: Identity, snap: Snapshot, now_ms: int) -> Iterator[Moment]:
@@ -76,15 +80,14 @@ class Callers:
         )
 
     async def _catalogue(self, snap: Snapshot) -> Catalogue:
-        key = (snap.tenant, snap.authority_version)
-        known = self._catalogues.get(key)
-        if known is None:
+        version, known = self._catalogues.get(snap.tenant, (None, None))
+        if known is None or version != snap.authority_version:
             documents = [
                 [orjson.loads(document) for document in await snap.authority(kind)] for kind in CATALOGUE_KINDS
             ]
             known = Catalogue.of(*documents)
             if not hasattr(snap, "put"):
-                _keep(self._catalogues, key, known, MOST_CATALOGUES)
+                _keep(self._catalogues, snap.tenant, (snap.authority_version, known), MOST_CATALOGUES)
         return known
 
 

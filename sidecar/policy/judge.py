@@ -16,8 +16,10 @@ from sidecar.records.store import Lanes, Row, Snapshot, Tenant
 
 K = TypeVar("K")
 V = TypeVar("V")
-Key = tuple[str, str, Tenant, int, str]
-"""What a standing is kept under: revision, caller's digest, tenant, authority version, kind."""
+Place = tuple[str, Tenant, str]
+"""Where a standing is kept: by its caller's digest, tenant and kind."""
+Stamp = tuple[str, int]
+"""What it was made under: revision and authority version. Under others it is made anew, in the same place."""
 
 MOST_LABELS = 2_000_000
 """How many label verdicts are kept, over all callers: some 200 MB."""
@@ -124,13 +126,13 @@ class _Kept(OrderedDict[K, V]):
 class Judge:
     """Judges labels and keeps the verdicts, over one store.
 
-    What is kept is a function of what it is kept under, so nothing is ever invalidated. ``verify`` judges every row
-    again as a whole before it is shown.
+    What is kept is a function of its place and its stamp, so nothing is ever invalidated, only replaced. ``verify``
+    judges every row again as a whole before it is shown.
     """
 
     def __init__(self, *, verify: bool = False, most_labels: int = MOST_LABELS) -> None:
         self._verify = verify
-        self._standings: _Kept[Key, Standing] = _Kept(most_labels)
+        self._standings: _Kept[Place, tuple[Stamp, Standing]] = _Kept(most_labels)
         self._shelves: _Kept[tuple[Tenant, str], _Shelf] = _Kept(most_labels)
 
     async def judge(
@@ -143,26 +145,28 @@ class Judge:
         for kind in kinds:
             policies = bundle.of(kind)
             if policies is not None:
-                key = (bundle.revision, caller.digest, caller.tenant, snap.authority_version, kind)
-                known = self._standings.find(key) or Standing(Authority(policies, caller))
-                found[kind] = await self._current(key, known, snap)
+                place, stamp = (caller.digest, caller.tenant, kind), (bundle.revision, snap.authority_version)
+                kept = self._standings.find(place)
+                known = kept[1] if kept is not None and kept[0] == stamp else Standing(Authority(policies, caller))
+                found[kind] = await self._current(place, stamp, known, snap)
         return Verdicts(bundle.revision, caller, now_ms, found, self._verify)
 
-    async def _current(self, key: Key, known: Standing, snap: Snapshot) -> Standing:
+    async def _current(self, place: Place, stamp: Stamp, known: Standing, snap: Snapshot) -> Standing:
         """The standing with every label that the snapshot has."""
-        shelf = self._shelves.find((snap.tenant, key[4])) or _Shelf()
+        kind = place[2]
+        shelf = self._shelves.find((snap.tenant, kind)) or _Shelf()
         seen = _last(shelf.labels)
         fresh: Labels = []
         if shelf.newest < snap.newest_label:
-            fresh = [(label, orjson.loads(body)) for label, body in await snap.labels(key[4], seen)]
+            fresh = [(label, orjson.loads(body)) for label, body in await snap.labels(kind, seen)]
         if hasattr(snap, "put"):  # a change may yet be undone and its label ids given to others: nothing of it is kept
             return known.grown([*shelf.labels, *fresh]) if fresh or known.last != seen else known
         if shelf.newest < snap.newest_label:
-            shelf = self._stocked((snap.tenant, key[4]), fresh, snap.newest_label)
+            shelf = self._stocked((snap.tenant, kind), fresh, snap.newest_label)
         if known.last == _last(shelf.labels):
             return known
         grown = known.grown(shelf.labels)
-        self._standings.keep(key, grown, _weight(grown))
+        self._standings.keep(place, (stamp, grown), _weight(grown))
         return grown
 
     def _stocked(self, key: tuple[Tenant, str], fresh: Labels, newest: int) -> _Shelf:
