@@ -79,7 +79,8 @@ class Writer:
         await self.lock([tenant], create=False)
         if tenant not in self._locked:
             return 0
-        table, owned = self._tables[kind], [(self._locked[tenant].tenant_id, key) for key in keys]
+        table, tenant_id = self._tables[kind], self._locked[tenant].tenant_id
+        owned = [(tenant_id, key) for key in keys if len(key) == len(table.key)]
         removed = await self._remove(table, owned)
         if removed:
             await self._authority(table, owned)
