@@ -60,6 +60,8 @@ class Server:
 
     folder: Path
     settings: Mapping[str, str] = field(default_factory=dict)
+    passing: bool = False
+    """Whether the folder goes with whoever started it, even when that was killed."""
     _guard: "subprocess.Popen[bytes] | None" = None
 
     @property
@@ -82,7 +84,8 @@ class Server:
             )
         settings = {**SETTINGS, **self.settings, "unix_socket_directories": str(self.folder)}
         options = [part for name, value in settings.items() for part in ("-c", f"{name}={value}")]
-        command = [sys.executable, __file__, program("postgres"), "-D", str(self.data), *options]
+        goes = str(self.folder) if self.passing else ""
+        command = [sys.executable, __file__, goes, program("postgres"), "-D", str(self.data), *options]
         with (self.folder / "log").open("ab") as said:
             self._guard = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=said, stderr=said)
         self._wait()
@@ -184,6 +187,7 @@ class Databases:
         self._templates: dict[str, str] = {}
         self._made_with: dict[str, Any] = {}
         self._free: dict[str, list[str]] = {}
+        self._inside: dict[str, asyncpg.Connection[asyncpg.Record]] = {}
         self._made = 0
 
     def wait(self, work: Coroutine[Any, Any, T]) -> T:
@@ -213,22 +217,22 @@ class Databases:
     def give_back(self, name: str, like: str | None) -> None:
         """Empty a database for others, or drop it where its tables are nobody else's."""
         if like is None or not self.wait(self._emptied(name, like)):
+            self._inside.pop(name, None)
             self.wait(self._admin.execute(f"DROP DATABASE {name} WITH (FORCE)"))
         else:
             self._free.setdefault(like, []).append(name)
 
     async def _emptied(self, name: str, like: str) -> bool:
         """Whether it is like its template again. Changed tables may be in the way, or somebody's open transaction."""
-        connection = await asyncpg.connect(self.server.url(name))
         try:
-            await connection.execute(_ALONE)
-            if await connection.fetchrow(_MADE) != self._made_with[like]:
+            if name not in self._inside:  # kept, for a new connection has to learn of every table first
+                self._inside[name] = await asyncpg.connect(self.server.url(name))
+            await self._inside[name].execute(_ALONE)
+            if await self._inside[name].fetchrow(_MADE) != self._made_with[like]:
                 return False
-            await connection.execute(_EMPTY)
+            await self._inside[name].execute(_EMPTY)
         except asyncpg.PostgresError:
             return False
-        finally:
-            await connection.close()
         return True
 
     async def _asked(self, name: str, question: str) -> Any:
@@ -239,14 +243,16 @@ class Databases:
             await connection.close()
 
 
-def _guard(command: list[str]) -> None:
+def _guard(goes: str, *command: str) -> None:
     """Run the server until nobody holds the other end of standard input, then end it; it ends with the server too."""
     process = subprocess.Popen(command, stdin=subprocess.DEVNULL, **who())
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, signal.SIG_IGN)  # a Ctrl-C is for whoever started us, who then goes
     threading.Thread(target=lambda: (sys.stdin.buffer.read(), process.send_signal(signal.SIGINT)), daemon=True).start()
     process.wait()
+    if goes:
+        shutil.rmtree(goes, ignore_errors=True)
 
 
 if __name__ == "__main__":
-    _guard(sys.argv[1:])
+    _guard(*sys.argv[1:])

@@ -5,7 +5,6 @@ store, as a file does for SQLite: whoever opens the same path finds the same rec
 """
 
 import atexit
-import shutil
 import sqlite3
 import tempfile
 from collections.abc import AsyncIterator, Callable
@@ -47,10 +46,8 @@ chosen = Chosen()
 @cache
 def databases() -> Databases:
     """The databases of a server that lasts as long as the test run."""
-    folder = tempfile.mkdtemp(prefix="pg-")
-    found = Server(Path(folder), FORGETFUL)
+    found = Server(Path(tempfile.mkdtemp(prefix="pg-")), FORGETFUL, passing=True)
     found.start()
-    atexit.register(shutil.rmtree, folder, ignore_errors=True)
     atexit.register(found.stop)
     return Databases(found)
 

@@ -146,7 +146,7 @@ async def test_a_database_must_keep_every_text() -> None:
             await admin.execute("DROP DATABASE latin WITH (FORCE)")
 
 
-@pytest.mark.parametrize("where", ["//postgres:tell-nobody@/none?"])
+@pytest.mark.parametrize("where", ["//postgres:tell-nobody@/none?", "///none?user=postgres&password=tell-nobody&"])
 async def test_an_error_tells_the_address_and_no_password(where: str) -> None:
     """What cannot be reached is named as it was written, but for the password, wherever that stands."""
     address = f"postgresql:{where}host={stores.databases().server.folder}"

@@ -1,10 +1,11 @@
 """Connections: how they are set up, how many there are, and the driver's errors as ours."""
 
 import asyncio
+import re
 from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager, suppress
 from typing import Any, TypeAlias
-from urllib.parse import urlsplit, urlunsplit
+from urllib.parse import urlsplit
 
 import asyncpg
 
@@ -142,7 +143,6 @@ def _said(error: BaseException) -> str:
 
 
 def _shown(url: str) -> str:
-    parts = urlsplit(url)
-    if parts.password is None:
-        return url
-    return urlunsplit(parts._replace(netloc=parts.netloc.replace(f":{parts.password}@", ":***@")))
+    shown = re.sub(r"([?&](?:ssl)?password=)[^&]*", r"\1***", url)
+    password = urlsplit(url).password
+    return shown if password is None else shown.replace(f":{password}@", ":***@", 1)
