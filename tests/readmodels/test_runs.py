@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import stores
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from run_world import (
@@ -458,6 +459,8 @@ def test_a_list_is_the_naive_one(
             records.append(make(run_id, updated, status=status, **scope))
         with tempfile.TemporaryDirectory() as name:
             async with world(Path(name), *records) as w:
-                return await w.ids(who, limit=limit, **filters)
+                found = await w.ids(who, limit=limit, **filters)
+            stores.give_back(Path(name) / "runs.db")
+        return found
 
     assert asyncio.run(listed()) == naive
