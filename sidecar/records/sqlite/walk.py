@@ -27,10 +27,14 @@ MANY_LANES = 5_000
 GROUP = 64
 """Lanes that one statement merges. More are merged group by group, each opened only when its first record is due."""
 FEW = 4
-"""Lanes that a statement is written for, at least. Beyond them the tenant's own index is tried first.
-
-It gives a page at once to whoever sees most of the tenant, and to step over as many hidden records as there are labels
-costs less than to find the labels' heads.
+"""Lanes that a statement is written for, at least."""
+OUTRIGHT = 16
+"""Lanes that are merged at once. Beyond them the tenant's own index is tried first: it gives whoever sees most of the
+tenant a page without finding the head of each lane.
+"""
+AT_FIRST, FOR_LABELS, FOR_SHOWN = 8, 32, 4
+"""How many hidden records are stepped over there: some at first, one more for so many labels, and one more for so many
+records that are shown. It costs a fraction of what the lanes' heads cost.
 """
 NO_LANE: Lane = (None, -1)
 _DOCUMENT = 1
@@ -87,10 +91,12 @@ class _Walk:
     def under(self, labels: frozenset[int], after: Position | None) -> Iterator[Raw]:
         """The records of the labels: each label is a lane, unless there are so many that the tenant's index may do."""
         strategy = self.at.strategy
-        most = MANY_LANES if self.condition.text else FEW  # what a condition leaves out would not be counted as hidden
+        # what a condition leaves out is not counted as hidden, however much it is
+        most = MANY_LANES if self.condition.text else OUTRIGHT
         if strategy == "lanes" or (strategy == "auto" and len(labels) <= most):
             return self.along(_as_lanes(labels), after)
-        return self._tenant_first(labels, after, None if strategy == "tenant" else len(labels))
+        patience = None if strategy == "tenant" else AT_FIRST + len(labels) // FOR_LABELS
+        return self._tenant_first(labels, after, patience)
 
     def along(self, lanes: Sequence[Lane], after: Position | None) -> Iterator[Raw]:
         """The records of all lanes."""
@@ -166,14 +172,16 @@ class _Walk:
             f"ORDER BY {path.sorted(self.last)}",
             (self.at.tenant_id, *condition.values),
         )
-        hidden = 0
+        shown = hidden = 0
         for raw in cursor:
             if raw[0] in labels:
+                shown += 1
                 yield raw
                 continue
             hidden += 1
-            if patience is not None and hidden > patience:
-                return path.table.position(raw[_DOCUMENT + 1 :]), False
+            if patience is not None and hidden > patience + shown // FOR_SHOWN:
+                # lanes are walked faster from their heads than from behind a place
+                return path.table.position(raw[_DOCUMENT + 1 :]) if shown else after, False
         return None, True
 
 
