@@ -14,6 +14,8 @@ from sidecar.http.decisions import LONGEST_TEXT, Decisions
 from sidecar.identity.caller import Identity
 from sidecar.records.store import Tenant
 
+pytestmark = pytest.mark.usefixtures("store_name")
+
 NASTY = (
     *("\r\n{}", "\n", "\u2028", "\u2029", "\u0085", "\x1b[31mred", "\x07", "\x00", '", "status": 200, "x": "', "\\n"),
     *("\u202egnp", "caf\u00e9", "\U0001f600", "\ud800", "%0d%0a", "{{7*7}}", "${jndi:x}", "a" * 10_000),

@@ -10,13 +10,15 @@ from serving import Served, served
 
 from sidecar.records.sqlite import walk
 
+pytestmark = pytest.mark.usefixtures("store_name")
+
 LABELS = 20 * walk.GROUP
 RUN = "/stateful-runtime/runs/r"
 
 
 @pytest.fixture
 def opened(monkeypatch: pytest.MonkeyPatch) -> list[int]:
-    """How many lanes each statement merged."""
+    """How many lanes each statement of SQLite merged."""
     merged: list[int] = []
     really = walk._Walk._merged
 
