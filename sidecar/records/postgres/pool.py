@@ -19,7 +19,11 @@ IDLE_IN_TRANSACTION_MS = 60_000
 """A process that stands still inside a transaction for so long has lost it, with its locks."""
 STATEMENTS_KEPT, STATEMENTS_KEPT_S = 512, 60
 """How many prepared statements a connection keeps, and how long: plans have to follow the growth of the tables."""
+LONGEST_RETURN_S = 1.0
+"""How long a connection may take to end what it was on. Longer, and it is closed."""
 UNREACHABLE = (OSError, asyncpg.InterfaceError, asyncpg.PostgresConnectionError, asyncpg.CannotConnectNowError)
+_CUT_OFF = (asyncpg.AdminShutdownError, asyncpg.CrashShutdownError, asyncpg.IdleSessionTimeoutError)
+"""What the server says to a connection that it ends, whatever was asked of it."""
 
 SCHEMA = {"application_name": "sidecar", "search_path": "sidecar"}
 """Everything is kept in a schema of its own, so that the database may serve others too."""
@@ -93,31 +97,32 @@ async def _begun(pool: Pool, begin: str, wait_s: float) -> Connection:
                 taken = await pool.acquire(timeout=wait_s)
             except TimeoutError as error:
                 raise StoreError("every connection to the store is busy") from error
-        try:
-            await taken.execute(begin)
-        except UNREACHABLE as error:
-            await pool.release(taken)
-            if not left:
-                raise StoreError("the store does not answer") from error
-        except BaseException:
-            await pool.release(taken)
-            raise
-        else:
-            return taken
+            try:
+                await taken.execute(begin)
+            except (*UNREACHABLE, *_CUT_OFF) as error:
+                await _returned(pool, taken)
+                if not left:
+                    raise StoreError("the store does not answer") from error
+            except BaseException:
+                await _returned(pool, taken)
+                raise
+            else:
+                return taken
     raise AssertionError("the last round returns or raises")
 
 
 async def _returned(pool: Pool, taken: Connection) -> None:
     """Give a connection back outside any transaction; one that cannot be brought there is closed."""
     try:
-        if taken.is_in_transaction():
-            await taken.execute("ROLLBACK")
-    except (*UNREACHABLE, asyncpg.PostgresError, TimeoutError):
+        async with asyncio.timeout(LONGEST_RETURN_S):  # whoever waits for a server that is stuck waits for ever
+            if taken.is_in_transaction():
+                await taken.execute("ROLLBACK")
+    except (*UNREACHABLE, asyncpg.PostgresError):
         with suppress(asyncpg.InterfaceError):  # it broke, and the pool has taken it back already
             taken.terminate()
     finally:
-        with suppress(asyncpg.InterfaceError):
-            await asyncio.shield(pool.release(taken))
+        with suppress(*UNREACHABLE, asyncpg.PostgresError):  # the pool has closed it, and why nobody needs to hear
+            await asyncio.shield(pool.release(taken, timeout=LONGEST_RETURN_S))
 
 
 @contextmanager
@@ -139,7 +144,9 @@ def reached(url: str) -> Iterator[None]:
 
 
 def _said(error: BaseException) -> str:
-    return str(error) or type(error).__name__
+    """The sentence alone: what PostgreSQL adds to it names rows and their values."""
+    said = error.args[0] if isinstance(error, asyncpg.PostgresError) and error.args else error
+    return str(said) or type(error).__name__
 
 
 def _shown(url: str) -> str:

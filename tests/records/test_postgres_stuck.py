@@ -1,0 +1,81 @@
+"""PostgreSQL that refuses, ends a session, or stands still: the product's own errors, told without a value."""
+
+import asyncio
+import os
+import signal
+from collections.abc import AsyncIterator, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+import stores
+from test_promote import NEW, T, accept, stored
+
+from sidecar.errors import StoreError
+from sidecar.records.kind import Kinds
+from sidecar.records.postgres import PostgresStore
+from sidecar.records.postgres.pool import connection
+
+LONGEST_S = 20.0
+"""Less than a writer's statement may take: whoever waits for the server waits longer."""
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _postgres() -> Iterator[None]:
+    stores.chosen.name = "postgres"
+    yield
+    stores.give_back()
+    stores.chosen.name = "sqlite"
+
+
+@pytest.fixture
+async def store(tmp_path: Path) -> AsyncIterator[PostgresStore]:
+    """A store of notes with one connection for readers."""
+    async with stores.opened(tmp_path / "s.db", Kinds({"note": NEW}), accept, read_connections=1) as opened:
+        assert isinstance(opened, PostgresStore)
+        yield opened
+
+
+@contextmanager
+def standing_still(pid: int) -> Iterator[None]:
+    """A process of the server stands still while the context lasts."""
+    os.kill(pid, signal.SIGSTOP)
+    try:
+        yield
+    finally:
+        os.kill(pid, signal.SIGCONT)
+
+
+async def test_who_is_told_to_stop_stops_although_the_server_stands_still(store: PostgresStore) -> None:
+    """A cancelled write neither waits for a server that stands still nor goes on; others are answered meanwhile."""
+    async with store.change(T) as change:
+        pid = await change._at.connection.fetchval("SELECT pg_backend_pid()")
+
+    async def write() -> None:
+        await store.put([accept("note", {"id": "n", "unit": "u"})])
+
+    with standing_still(pid):
+        writing = asyncio.create_task(write())
+        await asyncio.wait([writing], timeout=0.1)
+        writing.cancel()
+        await asyncio.wait([writing], timeout=LONGEST_S)
+        assert writing.cancelled()
+        await store.put([accept("note", {"id": "m", "unit": "u"})])
+    assert await stored(store) == ["m"]
+
+
+async def test_a_transaction_that_may_not_begin_is_a_store_error(store: PostgresStore) -> None:
+    """What the server says to BEGIN, as a replica says to a writer, is the store's error; the connection is kept."""
+    for _ in range(3):
+        with pytest.raises(StoreError, match="could not be used"):
+            async with connection(store._reads, "BEGIN ISOLATION LEVEL REPEATABLE READ; SELECT 1/0", 1.0):
+                raise AssertionError("no transaction began")
+    await store.ready()
+
+
+async def test_an_error_of_the_server_tells_no_value(store: PostgresStore, tmp_path: Path) -> None:
+    """Of what the server says only the sentence is told: its details name rows, which are somebody's."""
+    stores.damage(tmp_path / "s.db", "ALTER TABLE record_note ADD CHECK (_k1 <> 'of-acme')")
+    with pytest.raises(StoreError, match="violates check constraint") as told:
+        await store.put([accept("note", {"id": "of-acme", "unit": "u"})])
+    assert "of-acme" not in str(told.value)
