@@ -22,6 +22,8 @@ FIRST_DELAY_S, LONGEST_DELAY_S = 0.1, 10.0
 """How soon another worker is started after a first crash; twice as late after each further one, up to the longest."""
 PROVEN_S = 10.0
 """A worker that lived as long did not fail from the start: after its crash the delays begin anew."""
+_DOUBLINGS = 10
+"""More often a delay need not be doubled to be the longest, and after a night of crashes it could not be."""
 GRACE_S = 5.0
 """How much longer than its drain a worker may take to end before it is killed."""
 
@@ -188,7 +190,7 @@ class Supervisor:
             return
         lived = time.monotonic() - worker.since
         worker.crashes = 1 if lived >= PROVEN_S else worker.crashes + 1
-        delay = min(FIRST_DELAY_S * 2 ** (worker.crashes - 1), LONGEST_DELAY_S)
+        delay = min(FIRST_DELAY_S * 2 ** min(worker.crashes - 1, _DOUBLINGS), LONGEST_DELAY_S)
         worker.due = time.monotonic() + delay
         log.error("worker %d %s after %.1f s; another is started in %.1f s", worker.number, how, lived, delay)
 

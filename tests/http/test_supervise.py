@@ -113,6 +113,8 @@ def test_crashes_in_a_row_are_answered_ever_later(supervisor: Supervisor) -> Non
     expected = [min(FIRST_DELAY_S * 2**crashes, LONGEST_DELAY_S) for crashes in range(9)]
     assert delays == pytest.approx(expected, abs=FIRST_DELAY_S / 2)
     assert delays[-1] == pytest.approx(LONGEST_DELAY_S, abs=FIRST_DELAY_S / 2)
+    worker.crashes = 5_000  # a night without a database
+    assert delay(0.0) == pytest.approx(LONGEST_DELAY_S, abs=FIRST_DELAY_S / 2)
     assert delay(PROVEN_S) == pytest.approx(FIRST_DELAY_S, abs=FIRST_DELAY_S / 2)
 
 
