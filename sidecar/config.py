@@ -70,6 +70,7 @@ class StoreConfig:
     auto_migrate: bool = True
     read_url: str | None = None
     read_staleness_ms: int = 1_000
+    row_level_security: bool = False
 
 
 @dataclass(frozen=True, slots=True)

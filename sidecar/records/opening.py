@@ -35,6 +35,8 @@ async def open_store(config: Config, kinds: Kinds, intake: Intake, *, create: bo
     if url.startswith(_POSTGRES):
         return await _postgres(config, kinds, intake, create=create)
     path = _file(url, create=create)
+    if config.store.row_level_security:
+        raise ConfigError("store.row_level_security is a wall inside PostgreSQL; this store is an SQLite file")
     if config.store.read_url is not None:
         raise ConfigError("store.read_url names a replica of a PostgreSQL store; this store is an SQLite file")
     return SqliteStore(
@@ -49,6 +51,12 @@ async def open_store(config: Config, kinds: Kinds, intake: Intake, *, create: bo
 
 async def _postgres(config: Config, kinds: Kinds, intake: Intake, *, create: bool) -> PostgresStore:
     store = config.store
+    if store.row_level_security and (config.runtime.follow is not None or config.retention.keep):
+        raise ConfigError(
+            "runtime.follow and retention.keep are about the records of all tenants, of which "
+            "store.row_level_security shows one at a time; leave them to a process that connects as the owner of the "
+            "tables, with a configuration without it"
+        )
     return await PostgresStore.open(
         store.url,
         kinds,
@@ -56,6 +64,7 @@ async def _postgres(config: Config, kinds: Kinds, intake: Intake, *, create: boo
         read_connections=store.read_connections,
         statement_timeout_ms=store.statement_timeout_ms,
         auto_migrate=store.auto_migrate and create,
+        row_security=store.row_level_security,
         read_url=store.read_url,
         read_staleness_ms=store.read_staleness_ms,
     )

@@ -26,6 +26,8 @@ log = logging.getLogger(__name__)
 BATCH = 1_000
 LOCK = 0x51DECA12
 OLDEST_SERVER = 13
+_EVERY_ROW = {"row_security": "off"}
+"""An error where row-level security would keep rows from being carried over."""
 Accept = Callable[[str, object], Prepared | list[Reject]]
 """Validates one record of a kind and prepares it, or says why not."""
 
@@ -74,7 +76,7 @@ async def _connected(url: str) -> AsyncIterator[Connection]:
     with reached(url):
         async with (
             asyncpg.create_pool(
-                url, min_size=1, max_size=1, timeout=CONNECT_TIMEOUT_S, server_settings={**SCHEMA, **PLAN}
+                url, min_size=1, max_size=1, timeout=CONNECT_TIMEOUT_S, server_settings={**SCHEMA, **PLAN, **_EVERY_ROW}
             ) as pool,
             pool.acquire() as connection,
         ):

@@ -12,7 +12,7 @@ import orjson
 from sidecar.errors import StoreError
 from sidecar.records.kind import Kinds
 from sidecar.records.layout import Table
-from sidecar.records.postgres import lifecycle, migrate
+from sidecar.records.postgres import lifecycle, migrate, second_wall
 from sidecar.records.postgres import tables as ddl
 from sidecar.records.postgres.labels import Interned
 from sidecar.records.postgres.lease import PostgresLease
@@ -134,6 +134,7 @@ class PostgresStore:
         self._strategy: Strategy = strategy
         self._wait_s = wait_s
         self._interned = Interned()
+        self._row_security = False
         self._replica: Replica | None = None
         self.migrated = Migrated()
 
@@ -150,24 +151,40 @@ class PostgresStore:
         auto_migrate: bool = True,
         read_url: str | None = None,
         read_staleness_ms: int = 1_000,
+        row_security: bool = False,
     ) -> "PostgresStore":
         """Connect, and bring the database to the form of these kinds. Raises StoreError, StoreVersionError.
 
-        Snapshots come from ``read_url``, a replica, as long as it is at most ``read_staleness_ms`` behind.
+        Snapshots come from ``read_url``, a replica, as long as it is at most ``read_staleness_ms`` behind. With
+        ``row_security`` the database is a second wall, which is proven to hold first.
         """
         tables = {name: Table(kind) for name, kind in kinds.items()}
-        state, migrated = await migrate.prepare(url, tables, accept, allowed=auto_migrate)
-        reads = await opened(url, most=read_connections, timeout_ms=statement_timeout_ms, settings=PLANNED_ONCE)
-        writes = await opened(url, most=WRITE_CONNECTIONS, timeout_ms=WRITE_TIMEOUT_MS, settings={})
+        state, migrated = await migrate.prepare(url, tables, accept, allowed=auto_migrate and not row_security)
+        walled = {"row_security": "on" if row_security else "off"}  # off: an error where rows would be missing
+        reading = {**PLANNED_ONCE, **walled}
+        reads = await opened(url, most=read_connections, timeout_ms=statement_timeout_ms, settings=reading)
+        writes = await opened(url, most=WRITE_CONNECTIONS, timeout_ms=WRITE_TIMEOUT_MS, settings=walled)
         store = cls(reads, writes, tables, state.generation, strategy, statement_timeout_ms / 1000)
-        store.migrated = migrated
-        if read_url is not None:
-            replica = await opened(
-                read_url, most=read_connections, timeout_ms=statement_timeout_ms, settings=PLANNED_ONCE
-            )
-            store._replica = Replica(replica, read_staleness_ms / 1000)
-            store._replica.start(writes)
+        store.migrated, store._row_security = migrated, row_security
+        try:
+            if row_security:
+                await second_wall.prove(writes)
+            if read_url is not None:
+                replica = await opened(
+                    read_url, most=read_connections, timeout_ms=statement_timeout_ms, settings=reading
+                )
+                await store._read_from(Replica(replica, read_staleness_ms / 1000))
+        except BaseException:
+            await store.close()
+            raise
         return store
+
+    async def _read_from(self, replica: Replica) -> None:
+        """Answer from a replica as long as it is fresh enough."""
+        self._replica = replica
+        if self._row_security:
+            await second_wall.prove_reading(replica.reads)
+        replica.start(self._writes)
 
     async def _require_same_kinds(self, connection: Connection, generation: int) -> None:
         """Refuse to work on records that another process promoted to other schemas than this one judges by.
@@ -181,6 +198,10 @@ class PostgresStore:
         if changed or set(state.unfinished) & set(self.tables):
             raise StoreError(f"the schema of {', '.join(changed)} was changed by another process; restart with it")
         self._generation = generation
+
+    def _require_all_seen(self) -> None:
+        if self._row_security:
+            raise StoreError(second_wall.ONE_AT_A_TIME)
 
     @asynccontextmanager
     async def snapshot(self, tenant: Tenant) -> AsyncIterator[PostgresSnapshot]:
@@ -227,6 +248,7 @@ class PostgresStore:
     @asynccontextmanager
     async def mirror(self) -> AsyncIterator[PostgresMirror]:
         """One write transaction over all tenants, durable when the context ends without an error. Raises StoreError."""
+        self._require_all_seen()
         async with self._writing([], alone=True) as (taken, writer):
             yield PostgresMirror(taken, self.tables, writer)
 
@@ -240,7 +262,7 @@ class PostgresStore:
         """
         async with connection(self._writes, _WRITE, WRITE_TIMEOUT_MS / 1000) as taken:
             with answering():
-                writer = Writer(taken, self.tables, self._interned)
+                writer = Writer(taken, self.tables, self._interned, copies=not self._row_security)
                 if alone:
                     await taken.execute("LOCK TABLE tenant IN EXCLUSIVE MODE")
                 await writer.lock(tenants, create=create)
@@ -296,6 +318,8 @@ class PostgresStore:
     @asynccontextmanager
     async def _aside(self, tenant: Tenant | None) -> AsyncIterator[Connection]:
         """A transaction for reading something long, of one tenant or of all."""
+        if tenant is None:
+            self._require_all_seen()
         async with connection(self._writes, _READ, WRITE_TIMEOUT_MS / 1000) as taken:
             with answering():
                 await lifecycle.unhurried(taken)

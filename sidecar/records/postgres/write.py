@@ -14,7 +14,7 @@ from asyncpg import Record
 
 from sidecar.errors import RecordConflict
 from sidecar.records.kind import Column
-from sidecar.records.layout import Table
+from sidecar.records.layout import Table, storable
 from sidecar.records.postgres import tables as ddl
 from sidecar.records.postgres.labels import Interned, LabelKey, Labels, Locked
 from sidecar.records.postgres.pages import Connection
@@ -197,8 +197,9 @@ async def announce(connection: Connection, tenants: Iterable[Tenant]) -> None:
 
 
 def announced(tenants: Iterable[Tenant]) -> str:
-    """Tenants as row-level security reads them: a JSON list of triples."""
-    return orjson.dumps([_triple(tenant) for tenant in tenants]).decode()
+    """Tenants as row-level security reads them: a JSON list of triples, without those that no record can have."""
+    triples = [_triple(tenant) for tenant in tenants]
+    return orjson.dumps([triple for triple in triples if all(map(storable, triple))]).decode()
 
 
 def _triple(tenant: Tenant) -> tuple[str, str, str]:
