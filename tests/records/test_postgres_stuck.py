@@ -5,15 +5,18 @@ import os
 import signal
 from collections.abc import AsyncIterator, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 
+import asyncpg
 import pytest
 import stores
 from test_promote import NEW, T, accept, stored
 
 from sidecar.errors import StoreError
 from sidecar.records.kind import Kinds
-from sidecar.records.postgres import PostgresStore
+from sidecar.records.layout import Table
+from sidecar.records.postgres import PostgresStore, migrate
 from sidecar.records.postgres.pool import connection
 
 LONGEST_S = 20.0
@@ -79,3 +82,17 @@ async def test_an_error_of_the_server_tells_no_value(store: PostgresStore, tmp_p
     with pytest.raises(StoreError, match="violates check constraint") as told:
         await store.put([accept("note", {"id": "of-acme", "unit": "u"})])
     assert "of-acme" not in str(told.value)
+
+
+async def test_a_read_that_waited_for_a_migration_finds_no_emptied_tables(store: PostgresStore, tmp_path: Path) -> None:
+    """What it would see is what was committed before, in tables that are new: it is refused, not answered empty."""
+    await store.put([accept("note", {"id": "n", "unit": "u"})])
+    other = await asyncpg.connect(stores.url(tmp_path / "s.db"), server_settings={"search_path": "sidecar"})
+    async with other.transaction():
+        await migrate._change(other, {"note": Table(replace(NEW, digest="newer"))})
+        reading = asyncio.create_task(stored(store))
+        await asyncio.wait([reading], timeout=0.3)
+    with pytest.raises(StoreError, match="changed by another process"):
+        await reading
+    await other.close()
+    stores.damage(tmp_path / "s.db", "SELECT 'nobody else gets its tables'")

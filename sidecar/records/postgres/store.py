@@ -32,7 +32,8 @@ WRITE_CONNECTIONS = 4
 WRITE_TIMEOUT_MS = 60_000
 """How long one statement of a writer may take, its wait for another writer of the tenant included."""
 
-_READ = "BEGIN ISOLATION LEVEL REPEATABLE READ, READ ONLY"
+_READ = "BEGIN ISOLATION LEVEL REPEATABLE READ, READ ONLY; LOCK TABLE tenant IN ACCESS SHARE MODE"
+"""Locked first: a snapshot taken before a wait for a migration would find tables that it cannot see into."""
 _WRITE = "BEGIN ISOLATION LEVEL READ COMMITTED, READ WRITE"
 _OPEN = """
 SELECT s.generation, s.beat, t.tenant_id, t.authority_version, t.managed, t.newest
