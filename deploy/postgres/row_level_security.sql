@@ -56,7 +56,7 @@ BEGIN
   EXECUTE format('GRANT SELECT ON sidecar.kind TO %I', app);
   EXECUTE format('GRANT SELECT, UPDATE ON sidecar.store TO %I', app);
   EXECUTE format('GRANT SELECT, INSERT ON sidecar.setting TO %I', app);
-  EXECUTE format('GRANT SELECT, INSERT, UPDATE ON sidecar.load TO %I', app);
+  EXECUTE format('GRANT SELECT, INSERT, UPDATE, DELETE ON sidecar.load TO %I', app);
 
   FOR owned IN
     SELECT c.oid::regclass AS name, a.attname AS of, c.relname = 'tenant' AS tenants

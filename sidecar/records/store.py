@@ -317,6 +317,10 @@ class Count(NamedTuple):
     records: int
 
 
+FORGET_LOADS = "DELETE FROM load WHERE NOT finished"
+"""Said with every erasure: a load that goes on would leave out what it had stored and was erased since."""
+
+
 def undescribed(kinds: Iterable[str]) -> str:
     """Why nothing is erased from a store that holds kinds of which no schema is given."""
     return (

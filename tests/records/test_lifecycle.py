@@ -15,7 +15,7 @@ from stores import AnyStore
 from sidecar.errors import StoreError
 from sidecar.records.kind import Kinds
 from sidecar.records.sqlite import SqliteStore
-from sidecar.records.store import Count, Lanes, Position, Prepared, Read, Row, Tenant
+from sidecar.records.store import Count, Lanes, LoadMark, Position, Prepared, Read, Row, Tenant
 
 ACME, OTHER = Tenant("acme", "main"), Tenant("acme", "main", "blue")
 TRIPLES = {ACME: {"org_id": "acme", "workspace_id": "main"}, OTHER: {**LEAST["event"]["scope"]["tenant_context"]}}
@@ -128,6 +128,16 @@ async def test_an_erasure_takes_all_of_one_tenant(store_name: str, tmp_path: Pat
         assert await store.erase(Tenant("nobody", "ever")) == {}
         await store.put(every)
         assert [count.records for count in await store.counts(ACME)] == [1] * len(LEAST)
+
+
+async def test_a_load_that_was_interrupted_begins_anew_after_an_erasure(store_name: str, tmp_path: Path) -> None:
+    """Else it would leave out what it had stored before and is erased; one that was finished is not remembered."""
+    async with opened(tmp_path) as store:
+        await store.put([letter(1)], LoadMark("interrupted", 1))
+        await store.put([letter(2, OTHER)], LoadMark("finished", 1, finished=True))
+        assert await store.loaded("interrupted") == 1
+        await store.erase(ACME)
+        assert [await store.loaded(load) for load in ("interrupted", "finished")] == [0, 0]
 
 
 async def test_what_another_process_remembers_of_an_erased_tenant_is_forgotten(store_name: str, tmp_path: Path) -> None:

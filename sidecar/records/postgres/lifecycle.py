@@ -8,7 +8,7 @@ from sidecar.records.postgres import tables as ddl
 from sidecar.records.postgres.migrate import read_state
 from sidecar.records.postgres.pages import Connection
 from sidecar.records.postgres.sql import sendable
-from sidecar.records.store import Count, Tenant, undescribed
+from sidecar.records.store import FORGET_LOADS, Count, Tenant, undescribed
 
 _OF_TENANT = "t.org_id = $1 AND t.workspace_id = $2 AND t.deployment_id = $3"
 
@@ -49,6 +49,7 @@ async def erase(connection: Connection, tables: Mapping[str, Table], tenant: Ten
     for name in (name for table in tables.values() for name in ddl.names(table)):
         await connection.execute(f"DELETE FROM {name} WHERE _tenant = $1", tenant_id)
     await connection.execute("DELETE FROM label WHERE tenant_id = $1", tenant_id)
+    await connection.execute(FORGET_LOADS)
     await connection.execute(
         "UPDATE tenant SET authority_version = authority_version + 1, erasures = erasures + 1 WHERE tenant_id = $1",
         tenant_id,

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 
 from sidecar.errors import StoreError
 from sidecar.records.layout import Table
-from sidecar.records.store import Count, Tenant, undescribed
+from sidecar.records.store import FORGET_LOADS, Count, Tenant, undescribed
 
 _ERASURES = "erasures"
 """The setting that counts erasures, over all tenants."""
@@ -49,6 +49,7 @@ def erase(connection: sqlite3.Connection, tables: Mapping[str, Table], tenant: T
         for name in (*(table.list_table(column.name) for column in table.lists), table.name):
             connection.execute(f"DELETE FROM {name} WHERE _tenant = ?", found)
     connection.execute("DELETE FROM label WHERE tenant_id = ?", found)
+    connection.execute(FORGET_LOADS)
     connection.execute("UPDATE tenant SET authority_version = authority_version + 1 WHERE tenant_id = ?", found)
     connection.execute(
         "INSERT INTO setting VALUES (?, '1') "
