@@ -22,6 +22,7 @@ def store_name(request: pytest.FixtureRequest) -> Iterator[str]:
     """The store that tests run on; whoever asks for it, or for a fixture that does, runs once on each."""
     stores.chosen.name = request.param
     yield request.param
+    assert not stores.chosen.held, "a fixture outlives the store that it was made on: let it ask for store_name"
     stores.give_back()
     stores.chosen.name = "sqlite"
 

@@ -200,7 +200,8 @@ async def served(
         _listening(admin) as admin_url,
         ClientSession(auto_decompress=False) as session,
     ):
-        yield Served(service, url, clock, session, admin_url, admin[DRAINING])
+        with stores.held():
+            yield Served(service, url, clock, session, admin_url, admin[DRAINING])
     await service.store.close()
 
 

@@ -7,8 +7,8 @@ store, as a file does for SQLite: whoever opens the same path finds the same rec
 import atexit
 import sqlite3
 import tempfile
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager, closing
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager, closing, contextmanager
 from dataclasses import dataclass, field
 from functools import cache
 from hashlib import blake2b
@@ -38,6 +38,8 @@ class Chosen:
 
     name: str = "sqlite"
     databases: dict[Path, tuple[str, str | None]] = field(default_factory=dict)
+    held: int = 0
+    """How many stores are open that have to be closed before it is another."""
 
 
 chosen = Chosen()
@@ -75,9 +77,20 @@ async def opened(path: Path, kinds: Kinds, accept: Accept, **settings: Any) -> A
     """The store of a path while the context lasts."""
     store = await open_store(path, kinds, accept, **settings)
     try:
-        yield store
+        with held():
+            yield store
     finally:
         await store.close()
+
+
+@contextmanager
+def held() -> Iterator[None]:
+    """Say that a store is open."""
+    chosen.held += 1
+    try:
+        yield
+    finally:
+        chosen.held -= 1
 
 
 def damage(path: Path, statement: str) -> None:

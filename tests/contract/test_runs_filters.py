@@ -60,7 +60,7 @@ RECORDS: list[Named] = [
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def runs(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Served]:
+async def runs(store_name: str, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Served]:
     """Four runs of different kinds, states and scopes."""
     async with served(tmp_path_factory.mktemp("runs")) as sidecar:
         await sidecar.take(*RECORDS)

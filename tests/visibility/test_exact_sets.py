@@ -32,7 +32,7 @@ pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def sidecar(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Served]:
+async def sidecar(store_name: str, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Served]:
     """One sidecar with every record of the world; these tests only read."""
     async with served(tmp_path_factory.mktemp("world")) as found:
         await found.take(*RECORDS)
