@@ -13,6 +13,7 @@ import stores
 from serving import kinds
 from walled import APP, app, make_role, owner, raise_wall, run
 
+from sidecar.cli import main
 from sidecar.config import Config, RetentionConfig, RuntimeConfig, StoreConfig
 from sidecar.errors import ConfigError, SidecarError, StoreError
 from sidecar.records.ingest import Intake
@@ -278,6 +279,22 @@ async def test_nothing_over_all_tenants_is_done_behind_the_wall(walled: Path) ->
         assert await store.counts(Tenant(*OWN)) == []
     finally:
         await store.close()
+
+
+async def test_a_replica_is_read_behind_the_wall_too(walled: Path) -> None:
+    """The role that reads a replica is looked at as the one that writes is."""
+    await opened(app(walled), read_url=app(walled))
+    with pytest.raises(StoreError, match="role postgres is a superuser"):
+        await opened(app(walled), read_url=owner(walled))
+
+
+async def test_the_owner_migrates_with_the_configuration_of_what_serves(walled: Path) -> None:
+    """``sidecar migrate`` is the owner's, and does not ask for a wall in front of it."""
+    config = walled.with_suffix(".yaml")
+    config.write_text("store:\n  row_level_security: true\n")
+    words = ["--config", str(config), "--store", owner(walled)]
+    assert await asyncio.to_thread(main, ["migrate", *words]) == 0
+    assert await asyncio.to_thread(main, ["stats", *words]) != 0
 
 
 async def test_settings_that_contradict_the_wall_are_refused(walled: Path) -> None:
