@@ -19,9 +19,12 @@ MOST_KEPT = 10_000
 LONGEST_KEPT = 1_024
 """Bytes of a label that is remembered."""
 LONGEST_KEY = 2_048
-"""Bytes of a record's key, written as JSON: it has to fit in a cursor, and a cursor in the first line of a request."""
+"""Bytes of a record's key, written as JSON: it has to fit in a cursor, and a cursor in the first line of a request.
+
+As many for its tenant: what is longer fits into no index.
+"""
 LAST = 2**63 - 1
-"""The order value of a record that has none."""
+"""The order value of a record that has none, and of the least integer turned round."""
 
 Faults = list[tuple[str, str]]
 """What is wrong with a record: JSON pointers and sentences."""
@@ -77,7 +80,7 @@ class Preparer:
         triple = (owner["org_id"], owner["workspace_id"], owner.get("deployment_id"))
         tenant = self._tenants.get(triple) or self._tenant_of(triple)
         if tenant is None or not all([part is None or part.strip(WHITE_SPACE) for part in key]):  # noqa: C419 - faster
-            return list(self._blanks(key, owner))
+            return list(self._bad_names(key, owner))
         if len(orjson.dumps(key)) > LONGEST_KEY:
             return [self._too_long(key)]
         return Prepared(
@@ -96,8 +99,9 @@ class Preparer:
         )
 
     def _tenant_of(self, triple: tuple[str, str, str | None]) -> Tenant | None:
-        """One value for each tenant; None when a part of it is blank."""
-        if not all(part is None or part.strip(WHITE_SPACE) for part in triple):
+        """One value for each tenant; None when a part of it is blank, or all together are too long."""
+        blank = not all(part is None or part.strip(WHITE_SPACE) for part in triple)
+        if blank or len(orjson.dumps(triple)) > LONGEST_KEY:
             return None
         return _kept(self._tenants, triple, Tenant(triple[0], triple[1], triple[2] or ""))
 
@@ -111,12 +115,16 @@ class Preparer:
         label = orjson.dumps(pruned, option=_SORTED)
         return label if len(raw) > LONGEST_KEPT else _kept(self._labels, raw, label)
 
-    def _blanks(self, key: Path, owner: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    def _bad_names(self, key: Path, owner: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+        """What is wrong with a record's key or tenant: blanks, or a tenant that is too long."""
         for part, (pointer, _) in zip(key, self._key, strict=True):
             if not part or not part.strip(WHITE_SPACE):
                 yield pointer, "is blank, and part of the record's key"
-        for name in ("org_id", "workspace_id", "deployment_id"):
-            given = owner.get(name)
+        triple = {name: owner.get(name) for name in ("org_id", "workspace_id", "deployment_id")}
+        if len(orjson.dumps([*triple.values()])) > LONGEST_KEY:
+            longest = max(triple, key=lambda name: len(triple[name] or ""))
+            yield f"{self._kind.tenant}/{longest}", f"makes the record's tenant longer than {LONGEST_KEY} bytes"
+        for name, given in triple.items():
             if given is not None and not given.strip(WHITE_SPACE):
                 hint = "; leave it out when there is none" if name == "deployment_id" else ""
                 yield f"{self._kind.tenant}/{name}", f"is blank, and part of the record's tenant{hint}"
@@ -161,11 +169,11 @@ def _order_value(order: Order) -> Callable[[Any], int]:
 
     def one(record: Any, path: Path = paths[0]) -> int:
         value = at(record, path)
-        return LAST if value is None else sign * value
+        return LAST if value is None else min(LAST, sign * value)
 
     def least(record: Any) -> int:
         found = [value for value in (at(record, path) for path in paths) if value is not None]
-        return sign * min(found) if found else LAST
+        return min(LAST, sign * min(found)) if found else LAST
 
     return one if len(paths) == 1 else least
 
