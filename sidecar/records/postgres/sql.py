@@ -10,7 +10,7 @@ from functools import cached_property
 from typing import Any
 
 from sidecar.records.kind import Column
-from sidecar.records.layout import Table, quoted, storable
+from sidecar.records.layout import Table, storable
 from sidecar.records.postgres import tables
 from sidecar.records.store import Above, Below, Contains, Get, Is, Position, Where
 
@@ -73,7 +73,7 @@ class Path:
     def value(self) -> str:
         """The column that the lanes' values are compared with."""
         assert self.column is not None
-        return "i._value" if self.column.many else f"i.{quoted(self.column.name)}"
+        return "i._value" if self.column.many else f"i.{tables.named(self.column.name)}"
 
     @cached_property
     def type(self) -> str:
@@ -229,7 +229,7 @@ def _residual(asked: Asked, bound: Bound) -> str:
     for where in asked.wheres:
         if isinstance(where, Contains):
             text = bound(where.text, "text")
-            names = [f"strpos({path.record}.{quoted(name + tables.FULL)}, {text}) > 0" for name in where.columns]
+            names = [f"strpos({path.record}.{tables.in_full(name)}, {text}) > 0" for name in where.columns]
             texts.append(f"({' OR '.join(names)})")
         elif not isinstance(where, Is):
             texts.append(_limited(path, where, bound))
@@ -245,7 +245,7 @@ def _limited(path: Path, where: Below | Above, bound: Bound) -> str:
         descending = path.table.kind.order[0].descending
         value = -where.value if descending else where.value
         return f"i.{path.table.order[0]} {'<' if below != descending else '>'} {bound(value, 'bigint')}"
-    return f"{path.record}.{quoted(column.name)} {'<' if below else '>'} {bound(where.value, 'bigint')}"
+    return f"{path.record}.{tables.named(column.name)} {'<' if below else '>'} {bound(where.value, 'bigint')}"
 
 
 def _equality(asked: Asked, where: Is, bound: Bound) -> str:
@@ -255,7 +255,7 @@ def _equality(asked: Asked, where: Is, bound: Bound) -> str:
     values = [tables.compared(column, value) for value in where.values]
     listed = bound(values, f"{tables.SQL_TYPES[column.type]}[]")
     if not column.many:
-        return f"{path.record}.{quoted(column.name)} = ANY({listed})"
+        return f"{path.record}.{tables.named(column.name)} = ANY({listed})"
     same = " AND ".join(f"o.{name} = {path.record}.{name}" for name in path.table.key)
     found = f"SELECT 1 FROM {tables.listed(path.table, column)} AS o WHERE o._tenant = {path.record}._tenant AND {same}"
     return f"EXISTS ({found} AND o._value = ANY({listed}))"

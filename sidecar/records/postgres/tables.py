@@ -43,9 +43,8 @@ SQL_TYPES = {"text": "text", "integer": "bigint", "boolean": "boolean"}
 _KEPT_WHOLE = 256
 """Bytes of a value that are kept as they are: an index entry, with the longest key beside it, has 2,704."""
 _KEPT_OF_LONG = 200
-_LONGEST_NAME, _KEPT_OF_NAME = 63, 46
-FULL = " in full"
-"""Behind the name of the column that keeps the whole text, beside the one that is compared."""
+_LONGEST_NAME, _LONGEST_STEM = 63, 40
+"""Bytes of a name, and of what the names of a kind's tables begin with, which is whole in each of them."""
 
 
 def compared(column: Column, value: str | int | bool) -> str | int | bool:
@@ -68,9 +67,9 @@ def columns(table: Table) -> Iterator[tuple[str, str]]:
     yield from ((name, 'text COLLATE "C" NOT NULL') for name in table.key)
     yield from ((name, "bigint NOT NULL") for name in table.order)
     for column in table.single:
-        yield quoted(column.name), SQL_TYPES[column.type] + (' COLLATE "C"' if column.type == "text" else "")
+        yield named(column.name), SQL_TYPES[column.type] + (' COLLATE "C"' if column.type == "text" else "")
     for column in full(table):
-        yield quoted(column.name + FULL), 'text COLLATE "C"'
+        yield in_full(column.name), 'text COLLATE "C"'
     yield from (("_updated", "bigint"), ("_doc", "bytea NOT NULL"), ("_source", "bytea"))
 
 
@@ -93,7 +92,7 @@ def statements(table: Table) -> Iterator[str]:
     yield f"CREATE INDEX {index(table, 'label')} ON {record(table)} (_tenant, _label, {place})"
     yield f"CREATE INDEX {index(table, 'tenant')} ON {record(table)} (_tenant, {place}) INCLUDE (_label)"
     for column in filter(table.indexed, table.single):
-        name = quoted(column.name)
+        name = named(column.name)
         yield (
             f"CREATE INDEX {index(table, 'by ' + column.name)} ON {record(table)} (_tenant, {name}, _label, {place}) "
             f"WHERE {name} IS NOT NULL"
@@ -106,17 +105,17 @@ def statements(table: Table) -> Iterator[str]:
 
 def index(table: Table, what: str) -> str:
     """The name of an index."""
-    return _identifier(f"{table.stem} {what}")
+    return named(f"{stem(table)} {what}")
 
 
 def record(table: Table) -> str:
     """The name of the kind's table."""
-    return _identifier(table.stem)
+    return quoted(stem(table))
 
 
 def listed(table: Table, column: Column) -> str:
     """The name of a list column's table."""
-    return _identifier(f"{table.stem}.{column.name}")
+    return named(f"{stem(table)}.{column.name}")
 
 
 def names(table: Table) -> Iterator[str]:
@@ -125,11 +124,29 @@ def names(table: Table) -> Iterator[str]:
     yield from (listed(table, column) for column in table.lists)
 
 
-def _identifier(name: str) -> str:
+def aside(kind: str) -> str:
+    """The name of the table that keeps a kind's documents while it is promoted."""
+    return named(f"aside_{kind}")
+
+
+def stem(table: Table) -> str:
+    """What the names of the kind's tables begin with, and nobody else's."""
+    return _shortened(table.stem, _LONGEST_STEM)
+
+
+def named(name: str) -> str:
     """A name for the database, which cuts long ones; those are told apart by their digests."""
-    if len(name) > _LONGEST_NAME:
-        name = f"{name[:_KEPT_OF_NAME]} {hashlib.sha256(name.encode()).hexdigest()[:16]}"
-    return quoted(name)
+    return quoted(_shortened(name, _LONGEST_NAME))
+
+
+def in_full(column: str) -> str:
+    """The column that keeps the whole text, beside the one that is compared."""
+    return named(f"{column} in full")
+
+
+def _shortened(name: str, most: int) -> str:
+    digest = hashlib.sha256(name.encode()).hexdigest()[:16]
+    return name if len(name) <= most else f"{name[: most - len(digest) - 1]} {digest}"
 
 
 def _defined(named: Iterator[tuple[str, str]]) -> str:
