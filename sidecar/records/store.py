@@ -243,6 +243,15 @@ NOT_MIGRATED = "is not in the form of this program and its schemas; run sidecar 
 """What is wrong with a store that may not be migrated."""
 
 
+def unlike(changed: Sequence[str], unfinished: Sequence[str]) -> str | None:
+    """Why a process does not work on kinds that another one changed, or has not promoted whole; None when it may."""
+    if changed:
+        return f"the schema of {', '.join(changed)} was changed by another process; restart with it"
+    if unfinished:
+        return f"the records of {', '.join(unfinished)} are not all stored anew yet; sidecar migrate goes on with it"
+    return None
+
+
 class Snapshot(Protocol):
     """One consistent view of one tenant. Nothing of another tenant can be reached through it."""
 

@@ -96,6 +96,23 @@ async def test_a_process_with_the_old_schema_stops_answering(tmp_path: Path) -> 
     await new.close()
 
 
+async def test_nothing_is_answered_of_a_kind_that_is_half_promoted(tmp_path: Path) -> None:
+    """A process of the same schema refuses while another's promotion is unfinished, and answers once it is done."""
+    path = tmp_path / "notes.db"
+    serving = await stores.open_store(path, Kinds({"note": NEW}), accept)
+    await serving.put([accept("note", {"id": "a", "unit": "u"})])
+    with pytest.raises(StoreError, match="not of this world"):
+        await stores.open_store(path, Kinds({"note": OLD}), refuse)
+    with pytest.raises(StoreError, match="not of this world"):
+        await stores.open_store(path, Kinds({"note": NEW}), refuse)
+    with pytest.raises(StoreError, match="records of note are not all stored anew yet"):
+        await stored(serving)
+    last = await stores.open_store(path, Kinds({"note": NEW}), accept)
+    assert await stored(serving) == ["a"]
+    await serving.close()
+    await last.close()
+
+
 async def test_a_further_kind_of_another_process_disturbs_nobody(tmp_path: Path) -> None:
     """A process that brings a kind of its own leaves those that do not know it as they were."""
     path = tmp_path / "notes.db"

@@ -22,7 +22,18 @@ from sidecar.records.postgres.pool import PLANNED_ONCE, Pool, answering, connect
 from sidecar.records.postgres.replica import Replica
 from sidecar.records.postgres.sql import sendable
 from sidecar.records.postgres.write import Writer, announce, announced
-from sidecar.records.store import Count, LoadMark, Migrated, Outcome, Page, Prepared, Request, Tenant, Visibility
+from sidecar.records.store import (
+    Count,
+    LoadMark,
+    Migrated,
+    Outcome,
+    Page,
+    Prepared,
+    Request,
+    Tenant,
+    Visibility,
+    unlike,
+)
 
 log = logging.getLogger(__name__)
 
@@ -196,8 +207,9 @@ class PostgresStore:
             return
         state = await migrate.read_state(connection)
         changed = [name for name, table in self.tables.items() if state.digests.get(name) != table.kind.digest]
-        if changed or set(state.unfinished) & set(self.tables):
-            raise StoreError(f"the schema of {', '.join(changed)} was changed by another process; restart with it")
+        wrong = unlike(changed, sorted(set(state.unfinished) & set(self.tables)))
+        if wrong:
+            raise StoreError(wrong)
         self._generation = generation
 
     def _require_all_seen(self) -> None:

@@ -30,7 +30,7 @@ def prepare(
         known = dict(connection.execute("SELECT name, digest FROM kind").fetchall()) if stamped else {}
         created = [name for name in tables if name not in known]
         changed = [name for name in tables if name in known and known[name] != tables[name].kind.digest]
-        unfinished = [name for name in _set_aside_kinds(connection) if name in tables]
+        unfinished = [name for name in set_aside(connection) if name in tables]
         if (created or changed or unfinished) and not allowed:
             raise StoreError(f"the store {NOT_MIGRATED}")
         if not stamped:
@@ -96,7 +96,8 @@ def _set_aside(connection: sqlite3.Connection, table: Table) -> None:
     _create(connection, table)
 
 
-def _set_aside_kinds(connection: sqlite3.Connection) -> list[str]:
+def set_aside(connection: sqlite3.Connection) -> list[str]:
+    """The kinds whose records are not all stored anew yet."""
     found = connection.execute("SELECT name FROM sqlite_schema WHERE type = 'table' AND substr(name, 1, 6) = 'aside_'")
     return [name.removeprefix("aside_") for (name,) in found]
 
@@ -107,7 +108,7 @@ def _promote(connection: sqlite3.Connection, tables: Mapping[str, Table], accept
     while True:
         turns.begin(connection)
         try:
-            if name not in _set_aside_kinds(connection):
+            if name not in set_aside(connection):
                 return  # another process, promoting too, has stored the last of it
             batch = connection.execute(f"SELECT _row, _doc FROM {aside} ORDER BY _row LIMIT ?", (BATCH,)).fetchall()
             if not batch:

@@ -21,7 +21,7 @@ from sidecar.records.sqlite.mirror import SqliteMirror
 from sidecar.records.sqlite.pages import Pages
 from sidecar.records.sqlite.walk import Place, Strategy
 from sidecar.records.sqlite.write import Interned, Writer
-from sidecar.records.store import Count, LoadMark, Outcome, Page, Prepared, Request, Tenant, Visibility
+from sidecar.records.store import Count, LoadMark, Outcome, Page, Prepared, Request, Tenant, Visibility, unlike
 
 T = TypeVar("T")
 Run = Callable[[Callable[[], T]], Awaitable[T]]
@@ -156,8 +156,9 @@ class SqliteStore:
             return
         known = dict(connection.execute("SELECT name, digest FROM kind").fetchall())
         changed = [name for name, table in self.tables.items() if known.get(name) != table.kind.digest]
-        if changed:
-            raise StoreError(f"the schema of {', '.join(changed)} was changed by another process; restart with it")
+        wrong = unlike(changed, [name for name in promote.set_aside(connection) if name in self.tables])
+        if wrong:
+            raise StoreError(wrong)
         self._tables_version = version
 
     def _connect(self) -> sqlite3.Connection:
