@@ -96,3 +96,37 @@ async def test_a_read_that_waited_for_a_migration_finds_no_emptied_tables(store:
         await reading
     await other.close()
     stores.damage(tmp_path / "s.db", "SELECT 'nobody else gets its tables'")
+
+
+async def other_store(name: str) -> str:
+    """The address of another store, whose beat is far on, with a note of another world."""
+    address = stores.url(Path(name))
+    async with stores.opened(Path(name), Kinds({"note": NEW}), accept) as other:
+        await other.put([accept("note", {"id": "of another world", "unit": "u"})])
+    stores.damage(Path(name), "UPDATE store SET beat = 1000000")
+    return address
+
+
+async def test_a_replica_of_another_store_is_never_read(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    """Labels and tenants of another database have other ids: one that store.read_url names by mistake shows nothing."""
+    wrong = await other_store(str(tmp_path / "wrong.db"))
+    stores.url(tmp_path / "right.db")
+    async with stores.opened(tmp_path / "right.db", Kinds({"note": NEW}), accept, read_url=wrong) as store:
+        await store.put([accept("note", {"id": "n", "unit": "u"})])
+        assert isinstance(store, PostgresStore)
+        assert store._replica is not None
+        await store._replica.beat(store._writes)
+        assert await stored(store) == ["n"]
+    assert "store.read_url names another store than store.url" in caplog.text
+
+
+async def test_a_start_waits_for_no_replica(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    """A replica that is away when the sidecar starts is told, and the primary answers."""
+    away = f"postgresql:///none?user=postgres&host={tmp_path}"
+    async with stores.opened(tmp_path / "s.db", Kinds({"note": NEW}), accept, read_url=away) as store:
+        await store.put([accept("note", {"id": "n", "unit": "u"})])
+        assert isinstance(store, PostgresStore)
+        assert store._replica is not None
+        await store._replica.beat(store._writes)
+        assert await stored(store) == ["n"]
+    assert "the replica is not read, so the primary answers" in caplog.text

@@ -8,6 +8,7 @@ import logging
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from uuid import UUID
 
 import asyncpg
 import orjson
@@ -36,13 +37,15 @@ Accept = Callable[[str, object], Prepared | list[Reject]]
 class State:
     """What a database holds: the version of its tables (None when there are none) and of each kind its digest.
 
-    ``generation`` counts the changes of the kinds' tables; kinds in ``unfinished`` are being promoted.
+    ``generation`` counts the changes of the kinds' tables; kinds in ``unfinished`` are being promoted. ``id`` is the
+    store's, and that of its replicas.
     """
 
     version: int | None
     generation: int = 0
     digests: Mapping[str, str] = field(default_factory=dict)
     unfinished: Sequence[str] = ()
+    id: UUID | None = None
 
     def fits(self, tables: Mapping[str, Table]) -> bool:
         """Whether nothing is left to do for these kinds."""
@@ -87,10 +90,11 @@ async def read_state(connection: Connection) -> State:
     """What the database holds."""
     if await connection.fetchval("SELECT to_regclass('sidecar.store')") is None:
         return State(None)
-    version, generation = await connection.fetchrow("SELECT version, generation FROM store") or (None, 0)
+    found = await connection.fetchrow("SELECT version, generation, id FROM store")
+    version, generation, identity = found or (None, 0, None)
     kinds = await connection.fetch("SELECT name, digest, promoted FROM kind")
     digests = {name: digest for name, digest, _ in kinds}
-    return State(version, generation, digests, [name for name, _, promoted in kinds if not promoted])
+    return State(version, generation, digests, [name for name, _, promoted in kinds if not promoted], identity)
 
 
 async def _checked(connection: Connection) -> State:

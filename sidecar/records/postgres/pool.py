@@ -42,8 +42,8 @@ PLANNED_ONCE = {"plan_cache_mode": "force_generic_plan"}
 """For reads, which planning would cost as much again. Writers plan anew: what they fill was small when they began."""
 
 
-async def opened(url: str, *, most: int, timeout_ms: int, settings: Mapping[str, str]) -> Pool:
-    """A pool of connections whose statements end after a time, the first of them made. Raises StoreError."""
+async def opened(url: str, *, most: int, timeout_ms: int, settings: Mapping[str, str], least: int = 1) -> Pool:
+    """A pool of connections whose statements end after a time, ``least`` of them made. Raises StoreError."""
     settings = {
         **SCHEMA,
         **PLAN,
@@ -54,7 +54,7 @@ async def opened(url: str, *, most: int, timeout_ms: int, settings: Mapping[str,
     with reached(url):
         return await asyncpg.create_pool(
             url,
-            min_size=1,
+            min_size=least,
             max_size=most,
             timeout=CONNECT_TIMEOUT_S,
             statement_cache_size=STATEMENTS_KEPT,

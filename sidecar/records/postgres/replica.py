@@ -35,7 +35,7 @@ class Replica:
     clock: Callable[[], float] = time.monotonic
     _beats: deque[tuple[float, int]] = field(default_factory=deque)
     _beating: asyncio.Task[None] | None = None
-    _behind: bool = False
+    _troubled: bool = False
 
     def start(self, writes: Pool) -> None:
         """Begin to count beats in the primary."""
@@ -55,14 +55,13 @@ class Replica:
             self._beats.popleft()
         return self._beats[0][1] if self._beats else None
 
-    def told(self, *, behind: bool) -> None:
-        """Log when the replica falls behind, and when it has caught up."""
-        if behind != self._behind:
-            self._behind = behind
-            if behind:
-                log.warning("the replica is behind or does not answer: the primary answers until it has caught up")
-            else:
-                log.info("the replica has caught up: it answers again")
+    def told(self, trouble: str | None) -> None:
+        """Log when the replica cannot be read, and why, and when it can be again."""
+        was, self._troubled = self._troubled, trouble is not None
+        if trouble is not None and not was:
+            log.warning("the replica is not read, so the primary answers: %s", trouble)
+        elif trouble is None and was:
+            log.info("the replica is read again")
 
     async def beat(self, writes: Pool) -> None:
         """Send one beat."""

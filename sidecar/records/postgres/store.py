@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator, Coroutine, Iterable, Mapping, Sequenc
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from typing import Any, TypeVar
+from uuid import UUID
 
 import orjson
 
@@ -47,8 +48,8 @@ _READ = "BEGIN ISOLATION LEVEL REPEATABLE READ, READ ONLY; LOCK TABLE tenant IN 
 """Locked first: a snapshot taken before a wait for a migration would find tables that it cannot see into."""
 _WRITE = "BEGIN ISOLATION LEVEL READ COMMITTED, READ WRITE"
 _OPEN = """
-SELECT s.generation, s.beat, t.tenant_id, t.authority_version, t.managed, t.newest
-FROM (SELECT generation, beat, set_config('sidecar.tenants', $1, true) AS told FROM store OFFSET 0) AS s
+SELECT s.id, s.generation, s.beat, t.tenant_id, t.authority_version, t.managed, t.newest
+FROM (SELECT id, generation, beat, set_config('sidecar.tenants', $1, true) AS told FROM store OFFSET 0) AS s
 LEFT JOIN LATERAL (
   SELECT tenant_id, authority_version, managed,
     (SELECT max(label_id) FROM label AS l WHERE l.tenant_id = tenant.tenant_id) AS newest
@@ -61,6 +62,7 @@ LEFT JOIN LATERAL (
 class _Opened:
     """What the first look of a transaction finds. The tenant is 0, which is nobody's, when it has no records."""
 
+    store: UUID
     generation: int
     beat: int
     tenant_id: int
@@ -74,8 +76,8 @@ async def _look(connection: Connection, tenant: Tenant) -> _Opened:
     found = await connection.fetchrow(_OPEN, announced([tenant]), *triple)
     if found is None:
         raise StoreError("the store holds no version; it was not made by this program")
-    generation, beat, tenant_id, version, managed, newest = found
-    return _Opened(generation, beat, tenant_id or 0, version or 0, bool(managed), newest or 0)
+    store, generation, beat, tenant_id, version, managed, newest = found
+    return _Opened(store, generation, beat, tenant_id or 0, version or 0, bool(managed), newest or 0)
 
 
 class PostgresSnapshot:
@@ -138,11 +140,17 @@ class PostgresStore:
     """Records in one PostgreSQL database: a pool for readers, and a small one for writers."""
 
     def __init__(
-        self, reads: Pool, writes: Pool, kinds: Mapping[str, Table], generation: int, strategy: Strategy, wait_s: float
+        self,
+        reads: Pool,
+        writes: Pool,
+        kinds: Mapping[str, Table],
+        state: migrate.State,
+        strategy: Strategy,
+        wait_s: float,
     ) -> None:
         self.tables = kinds
         self._reads, self._writes = reads, writes
-        self._generation = generation
+        self._id, self._generation = state.id, state.generation
         self._strategy: Strategy = strategy
         self._wait_s = wait_s
         self._interned = Interned()
@@ -176,14 +184,14 @@ class PostgresStore:
         reading = {**PLANNED_ONCE, **walled}
         reads = await opened(url, most=read_connections, timeout_ms=statement_timeout_ms, settings=reading)
         writes = await opened(url, most=WRITE_CONNECTIONS, timeout_ms=WRITE_TIMEOUT_MS, settings=walled)
-        store = cls(reads, writes, tables, state.generation, strategy, statement_timeout_ms / 1000)
+        store = cls(reads, writes, tables, state, strategy, statement_timeout_ms / 1000)
         store.migrated, store._row_security = migrated, row_security
         try:
             if row_security:
                 await second_wall.prove(writes)
             if read_url is not None:
                 replica = await opened(
-                    read_url, most=read_connections, timeout_ms=statement_timeout_ms, settings=reading
+                    read_url, least=0, most=read_connections, timeout_ms=statement_timeout_ms, settings=reading
                 )
                 await store._read_from(Replica(replica, read_staleness_ms / 1000))
         except BaseException:
@@ -232,13 +240,16 @@ class PostgresStore:
             try:
                 snap, look = await self._begun(tried, replica.reads, tenant)
             except StoreError as error:
-                log.debug("the replica was not read: %s", error)
+                replica.told(str(error))
+                return None
+            if look.store != self._id:
+                replica.told("store.read_url names another store than store.url")
+            elif look.beat < needed:
+                replica.told("it is behind")
             else:
-                if look.beat >= needed:
-                    replica.told(behind=False)
-                    held.push_async_exit(tried.pop_all())
-                    return snap
-        replica.told(behind=True)
+                replica.told(None)
+                held.push_async_exit(tried.pop_all())
+                return snap
         return None
 
     async def _begun(self, held: AsyncExitStack, pool: Pool, tenant: Tenant) -> tuple[PostgresSnapshot, _Opened]:

@@ -33,11 +33,13 @@ BASE = (
     """CREATE TABLE load (
   load_id text COLLATE "C" PRIMARY KEY, lines bigint NOT NULL, finished boolean NOT NULL DEFAULT false
 )""",
-    "CREATE TABLE store (version integer NOT NULL, generation bigint NOT NULL, beat bigint NOT NULL)",
+    """CREATE TABLE store (
+  version integer NOT NULL, generation bigint NOT NULL, beat bigint NOT NULL, id uuid NOT NULL DEFAULT gen_random_uuid()
+)""",
     f"INSERT INTO store VALUES ({STORE_VERSION}, 0, 0)",
 )
 """What every store holds. ``generation`` counts the changes of the kinds' tables, ``beat`` is
-counted up while replicas are read."""
+counted up while replicas are read; they have the same ``id``."""
 
 SQL_TYPES = {"text": "text", "integer": "bigint", "boolean": "boolean"}
 _KEPT_WHOLE = 256
