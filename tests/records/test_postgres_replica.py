@@ -9,11 +9,14 @@ from pathlib import Path
 import asyncpg
 import pytest
 from postgres_server import Server, program, server, who
+from record_samples import LEAST, accepted, intake, kinds
 from store_notes import NOTE, A, note, refuse
 
+from sidecar.records.follow.entries import Name
+from sidecar.records.follow.narrowing import narrowed
 from sidecar.records.kind import Kinds
 from sidecar.records.postgres import PostgresStore
-from sidecar.records.store import Snapshot
+from sidecar.records.store import Snapshot, Tenant
 
 STALENESS_MS = 1_000
 PATIENCE_S = 20.0
@@ -106,6 +109,26 @@ async def _stop_and_go(replica: Server) -> None:
         await asyncio.sleep(0.7)
         await tell(replica, RESUME)
         await asyncio.sleep(0.4)
+
+
+async def test_what_narrows_is_looked_for_where_it_was_stored(pair: tuple[Server, Server]) -> None:
+    """A deny that the replica does not know yet is not taken for one that is gone."""
+    record = {**LEAST["org_unit_access_grant"], "effect": "deny"}
+    name = Name("org_unit_access_grant", Tenant("acme", "main"), ("g",))
+    store = await PostgresStore.open(
+        pair[0].url(), kinds(), intake().accept, read_url=pair[1].url(), read_staleness_ms=60_000
+    )
+    assert await eventually_on_replica(store, wanted=True)
+    await tell(pair[1], PAUSE)
+    try:
+        await store.put([accepted(name.kind, record)])
+        async with store.snapshot(name.tenant) as snap:
+            assert await on_replica(snap)
+            assert await snap.authority(name.kind) == []
+        assert (await narrowed(store, intake(), [name]))[name] is not None
+    finally:
+        await tell(pair[1], RESUME)
+        await store.close()
 
 
 async def test_a_replica_that_is_gone_costs_no_answer(pair: tuple[Server, Server]) -> None:

@@ -30,8 +30,9 @@ async def narrowed(store: Store, intake: Intake, names: Iterable[Name]) -> dict[
 
 
 async def _stored(store: Store, kind: str, tenant: Tenant) -> list[dict[str, Any]]:
-    async with store.snapshot(tenant) as snap:
-        return [orjson.loads(document) for document in await snap.authority(kind)]
+    """What is stored now; a snapshot may be some time old, and lack what narrows."""
+    async with store.change(tenant) as change:
+        return [orjson.loads(document) for document in await change.authority(kind)]
 
 
 def _narrow(kind: str, record: dict[str, Any]) -> dict[str, Any] | None:
