@@ -98,6 +98,19 @@ async def test_a_read_that_waited_for_a_migration_finds_no_emptied_tables(store:
     stores.damage(tmp_path / "s.db", "SELECT 'nobody else gets its tables'")
 
 
+async def test_a_file_that_is_gone_is_not_the_stores_error(store: PostgresStore, tmp_path: Path) -> None:
+    """Who reads files inside a transaction hears of them, and nothing of it is stored."""
+
+    async def follow() -> None:
+        async with store.mirror() as mirror:
+            await mirror.put([accept("note", {"id": "n", "unit": "u"})])
+            (tmp_path / "gone").read_bytes()
+
+    with pytest.raises(FileNotFoundError):
+        await follow()
+    assert await stored(store) == []
+
+
 async def other_store(name: str) -> str:
     """The address of another store, whose beat is far on, with a note of another world."""
     address = stores.url(Path(name))

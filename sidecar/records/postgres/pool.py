@@ -127,10 +127,12 @@ async def _returned(pool: Pool, taken: Connection) -> None:
 
 @contextmanager
 def answering() -> Iterator[None]:
-    """The driver's errors as ours."""
+    """The driver's errors as ours. One that names a file is of whoever works inside: what is followed is read there."""
     try:
         yield
     except (asyncpg.PostgresError, *UNREACHABLE) as error:
+        if isinstance(error, OSError) and error.filename is not None:
+            raise
         raise StoreError(f"the store could not be used: {_said(error)}") from error
 
 
