@@ -32,6 +32,8 @@ async def _run(service: Service, every_s: float) -> None:
             removed = await expire(service.store, service.retention, service.clock())
         except StoreError as error:
             log.warning("retention goes on later: %s", error)
+        except Exception:
+            log.exception("retention goes on later")  # or what is to go would stay for good, and nobody would hear
         else:
             log.info("retention removed %s", ", ".join(f"{many} {kind}" for kind, many in removed.items()))
         await asyncio.sleep(every_s)

@@ -93,4 +93,5 @@ class Acceptor:
         except OSError as error:
             log.warning("a connection could not be accepted: %s", error)
             await asyncio.sleep(RELIEF_S)
-        self._watch()
+        finally:
+            self._watch()  # whatever failed: who looked no more would look alive and accept nobody

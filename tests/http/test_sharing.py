@@ -94,3 +94,24 @@ async def test_a_machine_without_room_is_waited_for(tmp_path: Path, monkeypatch:
     assert failures == []
     writer.close()
     await listener.close()
+
+
+async def test_a_connection_that_fails_stops_no_acceptor(tmp_path: Path) -> None:
+    """Whatever goes wrong with one connection, the next one is accepted."""
+    door, made = Door.take(Address("", 0, str(tmp_path / "s.sock"))), asyncio.Semaphore(0)
+    failures = iter([RuntimeError("there are no more of these")])
+
+    def protocol() -> asyncio.Protocol:
+        for failure in failures:
+            raise failure
+        made.release()
+        return asyncio.Protocol()
+
+    acceptor = sharing.Acceptor(door.sockets[0], protocol, Shares(1).share(0))
+    clients = [await asyncio.open_unix_connection(door.address.path) for _ in range(2)]
+    async with asyncio.timeout(10):
+        await made.acquire()
+    for _, writer in clients:
+        writer.close()
+    acceptor.close()
+    door.close()
