@@ -212,11 +212,15 @@ def _triples(tenants: Sequence[Tenant]) -> list[list[str | None]]:
 
 
 _TRIPLES = "unnest($1::text[], $2::text[], $3::text[]) AS k(org_id, workspace_id, deployment_id)"
-_FIND = (
-    "SELECT t.tenant_id, t.erasures, t.org_id, t.workspace_id, t.deployment_id "
-    f"FROM {_TRIPLES} JOIN tenant AS t USING (org_id, workspace_id, deployment_id)"
+_TENANTS = (
+    f"SELECT t.* FROM {_TRIPLES} CROSS JOIN LATERAL ("
+    "SELECT t.tenant_id, t.erasures, t.org_id, t.workspace_id, t.deployment_id FROM tenant AS t "
+    "WHERE t.org_id = k.org_id AND t.workspace_id = k.workspace_id AND t.deployment_id = k.deployment_id "
 )
-_LOCK = f"{_FIND} ORDER BY t.tenant_id FOR NO KEY UPDATE OF t"
+"""Fenced, so that the triples lead: a plan that began with the tenants would read them all."""
+_FIND = _TENANTS + "OFFSET 0) AS t"
+_LOCK = _TENANTS + "FOR NO KEY UPDATE) AS t"
+"""The rows are locked in the order of the triples."""
 _ADD_TENANTS = (
     f"INSERT INTO tenant (org_id, workspace_id, deployment_id) SELECT * FROM {_TRIPLES} ON CONFLICT DO NOTHING"
 )
