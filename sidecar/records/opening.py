@@ -6,6 +6,7 @@ from pathlib import Path
 
 from sidecar.config import Config
 from sidecar.errors import ConfigError
+from sidecar.records.address import shown
 from sidecar.records.backup import placed
 from sidecar.records.ingest import Intake
 from sidecar.records.kind import Kinds
@@ -89,12 +90,12 @@ def _file(url: str, *, create: bool) -> Path:
     name = url.removeprefix(_SQLITE)
     if name == url or not name:
         raise ConfigError(
-            f"store {url!r} is not known; write {_SQLITE}path.db (absolute: {_SQLITE}/path.db) "
+            f"store {shown(url)!r} is not known; write {_SQLITE}path.db (absolute: {_SQLITE}/path.db) "
             f"or {_POSTGRES[0]}user@host/database"
         )
     path = Path(name)
     if path.is_dir() or not path.absolute().parent.is_dir():
-        raise ConfigError(f"store {url!r}: {path} must be a file in a folder that is there")
+        raise ConfigError(f"store {shown(url)!r}: {path} must be a file in a folder that is there")
     if not create and not path.exists():
-        raise ConfigError(f"store {url!r}: there is no file {path}; load records into it first")
+        raise ConfigError(f"store {shown(url)!r}: there is no file {path}; load records into it first")
     return path

@@ -1,15 +1,14 @@
 """Connections: how they are set up, how many there are, and the driver's errors as ours."""
 
 import asyncio
-import re
 from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager, suppress
 from typing import Any, TypeAlias
-from urllib.parse import urlsplit
 
 import asyncpg
 
 from sidecar.errors import StoreError
+from sidecar.records.address import shown
 from sidecar.records.postgres.pages import Connection
 
 Pool: TypeAlias = "asyncpg.Pool[asyncpg.Record]"
@@ -142,16 +141,10 @@ def reached(url: str) -> Iterator[None]:
     try:
         yield
     except (asyncpg.PostgresError, *UNREACHABLE, TimeoutError, ValueError) as error:
-        raise StoreError(f"store {_shown(url)}: {_said(error)}") from error
+        raise StoreError(f"store {shown(url)}: {_said(error)}") from error
 
 
 def _said(error: BaseException) -> str:
     """The sentence alone: what PostgreSQL adds to it names rows and their values."""
     said = error.args[0] if isinstance(error, asyncpg.PostgresError) and error.args else error
     return str(said) or type(error).__name__
-
-
-def _shown(url: str) -> str:
-    shown = re.sub(r"([?&](?:ssl)?password=)[^&]*", r"\1***", url)
-    password = urlsplit(url).password
-    return shown if password is None else shown.replace(f":{password}@", ":***@", 1)
