@@ -17,7 +17,8 @@ demo: $(BIN)/.installed  ## a small company's records, served on 127.0.0.1:8480
 test: $(BIN)/.installed  ## every test
 	$(BIN)/python -m pytest
 
-soak: $(BIN)/.installed  ## 50 million random rules, records and callers against other engines; SOAK_MINUTES (60) bounds it
+soak: $(BIN)/.installed  ## 100,000 operations on two sidecars, 25 kills, 50 million random rules, records and callers; SOAK_MINUTES (60) bounds these
+	HISTORY_OPERATIONS=100000 FAULT_ROUNDS=25 $(BIN)/python -m pytest tests/faults
 	$(BIN)/python tests/differential/campaign.py
 
 check: $(BIN)/.installed  ## lint, format and types
