@@ -4,7 +4,7 @@ import asyncio
 import os
 import signal
 from collections.abc import AsyncIterator, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from pathlib import Path
 
@@ -65,6 +65,25 @@ async def test_who_is_told_to_stop_stops_although_the_server_stands_still(store:
         assert writing.cancelled()
         await store.put([accept("note", {"id": "m", "unit": "u"})])
     assert await stored(store) == ["m"]
+
+
+async def test_who_is_told_to_stop_waits_for_no_commit_for_ever(store: PostgresStore) -> None:
+    """A commit is awaited, so that nothing is done without being known, but not of a server that stands still."""
+    still, stopped = ExitStack(), asyncio.Event()
+
+    async def write() -> None:
+        async with store.change(T) as change:
+            await change.put([accept("note", {"id": "n", "unit": "u"})])
+            still.enter_context(standing_still(await change._at.connection.fetchval("SELECT pg_backend_pid()")))
+            stopped.set()
+
+    with still:
+        writing = asyncio.create_task(write())
+        await stopped.wait()
+        await asyncio.wait([writing], timeout=0.1)
+        writing.cancel()
+        await asyncio.wait([writing], timeout=LONGEST_S)
+        assert writing.cancelled()
 
 
 async def test_a_transaction_that_may_not_begin_is_a_store_error(store: PostgresStore) -> None:

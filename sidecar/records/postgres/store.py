@@ -43,6 +43,8 @@ T = TypeVar("T")
 WRITE_CONNECTIONS = 4
 WRITE_TIMEOUT_MS = 60_000
 """How long one statement of a writer may take, its wait for another writer of the tenant included."""
+LONGEST_END_S = 5.0
+"""How long a cancelled request waits for its commit."""
 
 _READ = "BEGIN ISOLATION LEVEL REPEATABLE READ, READ ONLY; LOCK TABLE tenant IN ACCESS SHARE MODE"
 """Locked first: a snapshot taken before a wait for a migration would find tables that it cannot see into."""
@@ -384,10 +386,14 @@ class PostgresStore:
 
 
 async def _to_its_end(work: Coroutine[Any, Any, T]) -> T:
-    """Wait for work even when the request is cancelled: nothing is left half-done, or done without being known."""
+    """Wait for work even when the request is cancelled: nothing is left half-done, or done without being known.
+
+    Only of a server that stands still is not known what it does.
+    """
     task = asyncio.ensure_future(work)
     try:
         return await asyncio.shield(task)
     except asyncio.CancelledError:
-        await asyncio.wait([task])
+        await asyncio.wait([task], timeout=LONGEST_END_S)
+        task.cancel()
         raise
