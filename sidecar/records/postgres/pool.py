@@ -1,6 +1,7 @@
 """Connections: how they are set up, how many there are, and the driver's errors as ours."""
 
 import asyncio
+import logging
 from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager, suppress
 from typing import Any, TypeAlias
@@ -39,6 +40,9 @@ PLAN = {
 """Every statement is written for one plan, along an index; these keep the planner from guessing at another."""
 PLANNED_ONCE = {"plan_cache_mode": "force_generic_plan"}
 """For reads, which planning would cost as much again. Writers plan anew: what they fill was small when they began."""
+
+logging.getLogger("asyncpg.pool").setLevel(logging.ERROR)
+"""Below, it says with a stack trace that it tries again, which whoever asks for a connection is told in a sentence."""
 
 
 async def opened(url: str, *, most: int, timeout_ms: int, settings: Mapping[str, str], least: int = 1) -> Pool:
