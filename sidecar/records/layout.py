@@ -89,11 +89,14 @@ class Table:
         return column.many or column.type != "integer"
 
     def leading(self, wheres: Sequence[Where]) -> Is | None:
-        """The condition whose index a read walks: the first indexed equality in the kind's own column order."""
-        equalities = {where.column: where for where in wheres if isinstance(where, Is)}
+        """The condition whose index a read walks: the first indexed equality in the kind's own column order.
+
+        Of two on one column neither leads, for the walk would hold only one of them.
+        """
         for column in self.kind.columns:
-            if column.name in equalities and self.indexed(column):
-                return equalities[column.name]
+            equalities = [where for where in wheres if isinstance(where, Is) and where.column == column.name]
+            if len(equalities) == 1 and self.indexed(column):
+                return equalities[0]
         return None
 
     def leads(self, column: Column) -> bool:
