@@ -133,6 +133,21 @@ def server(**settings: str) -> Iterator[Server]:
             found.stop()
 
 
+@contextmanager
+def replica(primary: Server) -> Iterator[Server]:
+    """A server that streams from another one; it is gone at the end."""
+    with tempfile.TemporaryDirectory(prefix="pg-") as folder:
+        source = primary.url().partition("?")[0] + f"?host={primary.folder}"
+        Path(folder).chmod(0o777)  # made by whom the programs run as
+        _run("pg_basebackup", "-D", f"{folder}/data", "-d", source, "-R", "-X", "stream", "-c", "fast")
+        found = Server(Path(folder), {"fsync": "off", "hot_standby": "on"})
+        found.start()
+        try:
+            yield found
+        finally:
+            found.stop()
+
+
 def program(name: str) -> str:
     """One of the programs of the wheel."""
     return str(_programs() / "bin" / name)

@@ -71,8 +71,11 @@ class World:
         return bisect_left(self.starts, before)
 
 
-def check(empty: Mapping[str, State], writes: Iterable[Write], reads: Iterable[Read]) -> list[Fault]:
-    """The reads of a history that break a law. ``empty`` holds each world as it was before any write."""
+def check(empty: Mapping[str, State], writes: Iterable[Write], reads: Iterable[Read], *, lag: int = 0) -> list[Fault]:
+    """The reads of a history that break a law. ``empty`` holds each world as it was before any write.
+
+    ``lag`` is how much older than acknowledged an answer may be; where one may be, a later answer may be older too.
+    """
     kept: dict[str, list[Write]] = {name: [] for name in empty}
     for write in sorted(writes, key=lambda write: write.start):
         kept[write.world].append(write)
@@ -83,10 +86,10 @@ def check(empty: Mapping[str, State], writes: Iterable[Write], reads: Iterable[R
     for number, read in enumerate(sorted(reads, key=lambda read: read.start)):
         while under_way and under_way[0][0] < read.start:
             known = _later(known, heappop(under_way)[2])
-        moment = _moment(worlds, read, known)
+        moment = _moment(worlds, read, known, lag)
         if isinstance(moment, Fault):
             faults.append(moment)
-        else:
+        elif not lag:
             heappush(under_way, (read.end, number, moment))
     return faults
 
@@ -103,9 +106,9 @@ def _later(one: Moment, other: Moment) -> Moment:
     return {name: max(place, other[name]) for name, place in one.items()}
 
 
-def _moment(worlds: Mapping[str, World], read: Read, known: Moment) -> Moment | Fault:
+def _moment(worlds: Mapping[str, World], read: Read, known: Moment, lag: int) -> Moment | Fault:
     """The first moment that shows what was seen, at which everything had happened that must have."""
-    least = _later(known, {name: world.acknowledged(read.start) for name, world in worlds.items()})
+    least = _later(known, {name: world.acknowledged(read.start - lag) for name, world in worlds.items()})
     while True:
         found: Moment = {}
         for name, world in worlds.items():

@@ -39,9 +39,9 @@ class Tenant:
     writes: list[Write] = field(default_factory=list)
     reads: list[Read] = field(default_factory=list)
 
-    def faults(self) -> list[Fault]:
-        """What broke a law."""
-        return check({name: State(name) for name in self.worlds}, self.writes, self.reads)
+    def faults(self, *, lag: int = 0) -> list[Fault]:
+        """What broke a law, where an answer may be older than acknowledged by so many nanoseconds."""
+        return check({name: State(name) for name in self.worlds}, self.writes, self.reads, lag=lag)
 
 
 @dataclass

@@ -74,6 +74,15 @@ def test_an_answer_is_of_one_instant() -> None:
     assert laws([W1, W2, LATER], [second_only]) == ["back"]
 
 
+def test_an_answer_may_be_as_old_as_is_allowed_and_no_older() -> None:
+    """With a lag, what was acknowledged less than it ago may be missing, also later; never what was so before."""
+    old = {"x": 1, "y": 1}
+    allowed = [read(41, 42, {"x": 2, "y": 2}), read(43, 45, old)]
+    assert check(EMPTY, [W1, W2], allowed, lag=5) == []
+    assert [fault.law for fault in check(EMPTY, [W1, W2], [read(46, 48, old)], lag=5)] == ["stale"]
+    assert [fault.law for fault in check(EMPTY, [W1, W2, LATER], [read(5, 70, None, {"z": 3})], lag=9)] == ["back"]
+
+
 def test_what_is_hidden_is_not_shown() -> None:
     """A record is found where it is shown to whom it is hidden."""
     assert laws([W1], [read(21, 25, {"x": 1}, hidden="y")]) == []
