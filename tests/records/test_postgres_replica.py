@@ -1,14 +1,11 @@
 """Reading from a replica: only while it is fresh enough, and never at the price of an answer."""
 
 import asyncio
-import subprocess
-import tempfile
 from collections.abc import Iterator
-from pathlib import Path
 
 import asyncpg
 import pytest
-from postgres_server import Server, program, server, who
+from postgres_server import Server, replica, server
 from record_samples import LEAST, accepted, intake, kinds
 from store_notes import NOTE, A, note, refuse
 
@@ -26,18 +23,8 @@ PAUSE, RESUME = "SELECT pg_wal_replay_pause()", "SELECT pg_wal_replay_resume()"
 @pytest.fixture(scope="module")
 def pair() -> Iterator[tuple[Server, Server]]:
     """A primary, and a replica that streams from it."""
-    with server(fsync="off") as primary, tempfile.TemporaryDirectory(prefix="pg-") as folder:
-        copy = ["-D", f"{folder}/data", "-d", primary.url().partition("?")[0] + f"?host={primary.folder}"]
-        Path(folder).chmod(0o777)
-        done = subprocess.run(
-            [program("pg_basebackup"), *copy, "-R", "-X", "stream", "-c", "fast"],
-            check=False, capture_output=True, text=True, **who(),
-        )  # fmt: skip
-        assert done.returncode == 0, done.stderr
-        replica = Server(Path(folder), {"fsync": "off", "hot_standby": "on"})
-        replica.start()
-        yield primary, replica
-        replica.stop()
+    with server(fsync="off") as primary, replica(primary) as copy:
+        yield primary, copy
 
 
 async def opened(pair: tuple[Server, Server], staleness_ms: int = STALENESS_MS) -> PostgresStore:
