@@ -2,15 +2,18 @@
 
 import asyncio
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from itertools import count
+from pathlib import Path
 from random import Random
 from typing import Any
 
 import orjson
 from aiohttp import ClientSession, ClientTimeout, TCPConnector
 from history import Fault, Read, Write, check
+from serving_process import serving
 from worlds import KINDS, OPERATOR, Asked, Author, Position, State, Step
 from yarl import URL
 
@@ -28,6 +31,22 @@ class Sidecar:
 
     public: str
     admin: str
+
+
+@contextmanager
+def sidecars(folder: Path, **store: Any) -> Iterator[list[Sidecar]]:
+    """Two sidecars, each a process of its own, on one store."""
+    with ExitStack() as stack:
+        started = []
+        for place in range(2):
+            own = folder / f"sidecar-{place}"
+            own.mkdir()
+            process = stack.enter_context(serving(own, store=store, admin_listen="127.0.0.1:0"))
+            assert process.process.stdout is not None
+            said = process.process.stdout.readline()
+            assert said.startswith("sidecar: administered on "), said
+            started.append(Sidecar(process.public, said.split()[3]))
+        yield started
 
 
 @dataclass

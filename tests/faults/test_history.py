@@ -5,40 +5,21 @@
 
 import asyncio
 import os
-from collections.abc import Awaitable, Iterator
-from contextlib import ExitStack, contextmanager
+from collections.abc import Awaitable
 from pathlib import Path
-from typing import Any
 from uuid import uuid4
 
 import asyncpg
 import stores
 from history import Fault
 from postgres_server import Server, replica, server
-from recording import Recorder, Sidecar, Tenant
-from serving_process import serving
+from recording import Recorder, Tenant, sidecars
 
 OPERATIONS = int(os.environ.get("HISTORY_OPERATIONS", "2000"))
 SEED = int(os.environ.get("HISTORY_SEED", "7"))
 TENANTS, WORLDS = 3, 2
 SHOWN = 3
 STALENESS_MS = 1_000
-
-
-@contextmanager
-def sidecars(folder: Path, **store: Any) -> Iterator[list[Sidecar]]:
-    """Two sidecars, each a process of its own, on one store."""
-    with ExitStack() as stack:
-        started = []
-        for place in range(2):
-            own = folder / f"sidecar-{place}"
-            own.mkdir()
-            process = stack.enter_context(serving(own, store=store, admin_listen="127.0.0.1:0"))
-            assert process.process.stdout is not None
-            said = process.process.stdout.readline()
-            assert said.startswith("sidecar: administered on "), said
-            started.append(Sidecar(process.public, said.split()[3]))
-        yield started
 
 
 def tenants() -> list[Tenant]:
