@@ -67,7 +67,6 @@ def _failure(error: Exception) -> web.Response:
         return fault(503, "timeout", "the answer took too long")
     if isinstance(error, StoreError):
         log.error("the store did not answer: %s", error)
-        log.debug("where it did not", exc_info=error)
         return fault(503, "store_unavailable", "the records cannot be reached now")
     log.error("a request failed", exc_info=error)
     return fault(503, "unavailable", "the request could not be answered")

@@ -66,8 +66,8 @@ async def _answers(store: Store) -> bool:
     try:
         async with asyncio.timeout(STORE_TIMEOUT_S):
             await store.ready()
-    except (StoreError, TimeoutError):
-        log.warning("the store is not ready", exc_info=True)
+    except (StoreError, TimeoutError) as error:
+        log.warning("the store is not ready: %s", str(error) or "it takes too long")
         return False
     return True
 

@@ -111,4 +111,4 @@ class Follower:
             self._keeper = None
         if str(error) != self._trouble:
             self._trouble = str(error)
-            log.error("the runtime is not followed now: %s", error, exc_info=isinstance(error, StoreError))
+            log.error("the runtime is not followed now: %s", error)

@@ -142,7 +142,7 @@ class SqliteStore:
         try:
             turns.write_ahead(self._writer)
             self.migrated = promote.prepare(self._writer, self.tables, accept, allowed=auto_migrate)
-            self._tables_version = _tables_version(self._writer)
+            self._tables_version = -1  # the first transaction looks whether another process changed them meanwhile
         except sqlite3.Error as error:
             raise StoreError(f"{path} cannot be used as a store: {error}") from error
 
