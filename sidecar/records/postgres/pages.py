@@ -19,6 +19,8 @@ Raw = tuple[Any, ...]
 
 PROBED = 64
 """So many lanes are tried, whether anything is in them or not; of more it is found out first which there are."""
+FEW = 16
+"""Beyond so many labels the tenant's own index is tried first: it gives a page at once to whoever sees most of it."""
 SPARE = 16
 """Records that are read along the tenant's index beyond those wanted, for some are hidden."""
 MOST_AT_ONCE = 1_000
@@ -139,7 +141,7 @@ class _Walk:
     def _tenant_may_do(self) -> bool:
         """Whether the tenant's own index is tried: what a condition leaves out there would not be noticed."""
         if self.at.strategy == "auto":
-            return len(self.labels) > sql.FEW and not self.request.where
+            return len(self.labels) > FEW and not self.request.where
         return self.at.strategy == "tenant"
 
     async def _tenant_first(self, after: Position | None, wanted: int) -> Sequence[Record]:

@@ -17,8 +17,8 @@ from sidecar.records.store import Above, Below, Contains, Get, Is, Position, Whe
 _FIRST, _LAST = -(2**63), 2**63 - 1
 _GREATEST_TEXT = "\U0010ffff" * 513
 """Above every key, which has 2,048 bytes at most."""
-FEW = 4
-"""So many lanes are walked at once, without asking first where their rows stand."""
+OUTRIGHT = 2_000
+"""So many rows, of all lanes together, are walked at once, without asking first where they stand."""
 Statement = tuple[str, list[Any]]
 Lane = tuple[Any, int]
 """A value of the path's column (None where labels are the path), and a label."""
@@ -114,13 +114,22 @@ def along_tenant(asked: Asked) -> Statement:
 
 
 def lanes(path: Path, tenant_id: int, values: Sequence[Any]) -> Statement:
-    """The lanes that exist under some values: one seek a lane, however many records it holds."""
+    """The lanes that exist under some values: one seek a lane, however many records it holds.
+
+    The next lane is the first one behind another in the order of values and labels, which only the values' own index
+    has: by an equality alone, the labels' might be walked until the value comes.
+    """
     bound = Bound()
     listed = f"unnest({bound(list(dict.fromkeys(values)), f'{path.type}[]')}) AS v(value)"
-    least = f"SELECT min(i._label) FROM {path.source} WHERE i._tenant = {bound(tenant_id, 'bigint')} AND {path.value} ="
+    tenant = bound(tenant_id, "bigint")
+
+    def behind(value: str, label: str) -> str:
+        inside = f"i._tenant = {tenant} AND ({path.value}, i._label) > ({value}, {label}) AND {path.value} <= {value}"
+        return f"(SELECT i._label FROM {path.source} WHERE {inside} ORDER BY {path.value}, i._label LIMIT 1)"
+
     text = (
-        f"WITH RECURSIVE found (value, label) AS (SELECT v.value, ({least} v.value) FROM {listed} "
-        f"UNION ALL SELECT value, ({least} found.value AND i._label > found.label) FROM found "
+        f"WITH RECURSIVE found (value, label) AS (SELECT v.value, {behind('v.value', '0')} FROM {listed} "
+        f"UNION ALL SELECT value, {behind('found.value', 'found.label')} FROM found "
         "WHERE label IS NOT NULL) SELECT value, label FROM found WHERE label IS NOT NULL"
     )
     return text, bound.values
@@ -135,7 +144,7 @@ def along_lanes(asked: Asked, lanes: Sequence[Lane]) -> Statement:
     bound, path = Bound(), asked.path
     rows, given = bound(asked.rows, "bigint"), _given(path, lanes, bound)
     inside = _inside(asked, bound)
-    if len(lanes) <= FEW:
+    if len(lanes) == 1 or len(lanes) * asked.rows <= OUTRIGHT:
         return _merged(asked, f"{given} AS lane", inside, rows), bound.values
     doubled = path.column is not None and path.column.many  # a record stands under each of its values
     reach = asked.rows * (len({value for value, _ in lanes}) if doubled else 1)
