@@ -22,11 +22,11 @@ from sidecar.records.store import Prepared, Tenant
 
 ORGS = {"acme": 240, "beta": 60, "gamma": 60}
 """How many records of each kind several tenants have: thousands together."""
-RUNS, UNITS = 12, 48
+RUNS, UNITS = 12, 100
 WHOLE = Tenant("gamma", "main")
 OPERATOR = Who("acme", roles="workspace_operator,auditor,recovery_operator", actor="ana")
 FEW = Who("acme", actor="mona", units="unit-1,unit-2")
-MANY = Who("acme", actor="mia", units=",".join(f"unit-{number}" for number in range(40)))
+MANY = Who("acme", actor="mia", units=",".join(f"unit-{number}" for number in range(70)))
 CALLERS = (OPERATOR, FEW, MANY)
 RUN = "/stateful-runtime/runs/run-1"
 ROUTES = (
@@ -47,6 +47,23 @@ ROUTES = (
     f"{RUN}/observability",
     f"{RUN}/resume-plan",
 )
+
+
+WAYS: dict[str, Sequence[str]] = {
+    "sqlite": (
+        " UNION ALL ",
+        "WITH RECURSIVE lane",
+        "SELECT l.key",
+        "json_each(?) AS k",
+        "run tenant",
+        "label_id > ?",
+    ),
+    "postgres": (
+        *("WITH RECURSIVE found", "WITH head", "AS lane CROSS JOIN LATERAL", "WITH ORDINALITY", "DISTINCT ON"),
+        *("WHERE i._tenant = $1::bigint ORDER BY", "label_id > $3", '_doc FROM "record_org_unit"'),
+    ),
+}
+"""What only one way of reading says, in each store's words."""
 
 
 def sample(kind: str, org: str, number: int) -> dict[str, Any]:
@@ -81,11 +98,12 @@ def samples(kind: str) -> list[Prepared]:
 
 @asynccontextmanager
 async def populated(folder: Path, *names: str) -> AsyncIterator[Served]:
-    """A sidecar on a store with many records of some kinds, or of all, whose statistics are known."""
+    """A sidecar on a store with many records of some kinds, or of all; PostgreSQL knows statistics, as it soon would."""
     async with served(folder) as sidecar:
         for kind in names or kinds():
             await sidecar.service.store.put(samples(kind))
-        stores_run(folder, "ANALYZE")
+        if stores.chosen.name == "postgres":  # nobody gathers any of a file
+            stores_run(folder, "ANALYZE")
         yield sidecar
 
 
@@ -110,7 +128,7 @@ def ear(store_name: str, monkeypatch: pytest.MonkeyPatch) -> Ear:
     return overhear(monkeypatch)
 
 
-async def test_every_route_seeks(ear: Ear, tmp_path: Path) -> None:
+async def test_every_route_seeks(ear: Ear, store_name: str, tmp_path: Path) -> None:
     """Each read model, for who sees everything, few labels and many, reads no table through."""
     async with populated(tmp_path) as sidecar:
         ear.listening = True
@@ -119,7 +137,8 @@ async def test_every_route_seeks(ear: Ear, tmp_path: Path) -> None:
                 answer = await sidecar.ask("GET", path, who)
                 assert answer.status in (200, 404), (path, answer.raw)
         ear.listening = False
-        assert len(ear.said) > len(ROUTES)
+        heard = "\n".join(ear.said)
+        assert [way for way in WAYS[store_name] if way not in heard] == [], "every way of reading was taken"
         found = await faults(sidecar, tmp_path, ear.said)
         assert not found, "\n".join(found)
 
