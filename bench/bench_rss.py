@@ -1,6 +1,6 @@
 """An hour of mixed load on one ``serve`` (RSS_MINUTES), its memory looked at every ten seconds: does it grow?
 
-The last quarter of the time is held against the second; in the first one caches fill. What is mapped of the store's
+The last quarter of the time is held against the second, behind a warm-up in which caches fill. What is mapped of the store's
 file counts as resident, though the system takes it back when it likes: the rest is told apart.
 """
 
@@ -49,7 +49,8 @@ class Memory:
         while True:
             await asyncio.sleep(LOOK_S)
             look = looked(self.process.pid)
-            self.seen.append(look)
+            if self.soak.haste == 1:
+                self.seen.append(look)
             done = ", ".join(f"{number:,} {name}" for name, number in sorted(self.soak.done.items()))
             minutes, memory = (time.monotonic() - began) / 60, f"{look.resident:7.1f} MB, {look.own:.1f} of its own"
             print(f"# {minutes:6.1f} min {memory}: {done}, {len(self.soak.revisions)} revisions", flush=True)
