@@ -1,7 +1,7 @@
 """An hour of mixed load on one ``serve`` (RSS_MINUTES), its memory looked at every ten seconds: does it grow?
 
-The last quarter of the time is held against the second, behind a warm-up in which caches fill. What is mapped of the store's
-file counts as resident, though the system takes it back when it likes: the rest is told apart.
+The last quarter of the time is held against the second, behind a warm-up in which caches fill. What is mapped of the
+store's file counts as resident, though the system takes it back when it likes: the rest is told apart.
 """
 
 import asyncio
