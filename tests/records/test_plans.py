@@ -206,6 +206,23 @@ async def test_every_write_seeks(ear: Ear, tmp_path: Path) -> None:
         assert not found, "\n".join(found)
 
 
+async def test_look_ups_seek_in_tables_that_are_still_empty(ear: Ear, tmp_path: Path) -> None:
+    """By key, by value and by label they were planned well before a table grew; walks along lanes are planned anew."""
+    async with populated(tmp_path) as sidecar:
+        ear.listening = True
+        for path in ROUTES:
+            await sidecar.ask("GET", path, MANY)
+        for kind in kinds():
+            for query in queries(kinds()[kind]):
+                await walk(sidecar, f"/v1/records/{kind}", query, MANY)
+        ear.listening = False
+    (tmp_path / "empty").mkdir()
+    async with served(tmp_path / "empty") as empty:
+        said = {statement: values for statement, values in ear.said.items() if "AS lane CROSS JOIN" not in statement}
+        found = await faults(empty, tmp_path / "empty", said)
+        assert not found, "\n".join(found)
+
+
 WITHOUT: dict[str, Sequence[str]] = {
     "sqlite": ['DROP INDEX "record_wait key"', 'CREATE INDEX "record_wait key" ON record_wait (_k1)'],
     "postgres": ['DROP INDEX sidecar."record_wait by run_id"'],
