@@ -17,7 +17,7 @@ Pool: TypeAlias = "asyncpg.Pool[asyncpg.Record]"
 CONNECT_TIMEOUT_S = 5.0
 IDLE_IN_TRANSACTION_MS = 60_000
 """A process that stands still inside a transaction for so long has lost it, with its locks."""
-STATEMENTS_KEPT, STATEMENTS_KEPT_S = 512, 60
+STATEMENTS_KEPT, STATEMENTS_KEPT_S = 512, 10
 """How many prepared statements a connection keeps, and how long: plans have to follow the growth of the tables."""
 LONGEST_RETURN_S = 1.0
 """How long a connection may take to end what it was on. Longer, and it is closed."""
