@@ -38,6 +38,8 @@ from sidecar.records.schemas import load_kinds, shipped_schemas
 from sidecar.records.store import Prepared
 
 NOW_MS = 1_750_000_000_000
+PATIENT_S = 30.0
+"""How long an answer may take here: tests share their machine, and what is too long is for others to test."""
 LOOPBACK = Trust(Peers((ip_network("127.0.0.0/8"),)))
 
 
@@ -196,7 +198,7 @@ async def served(
     service = await service_on(folder / store, clock, bundles=bundles, trust=trust)
     admin = create_admin_app(service, Tokens(writers), **limits)
     async with (
-        _listening(create_app(service)) as url,
+        _listening(create_app(service, handler_timeout_s=PATIENT_S)) as url,
         _listening(admin) as admin_url,
         ClientSession(auto_decompress=False) as session,
     ):
