@@ -268,6 +268,9 @@ class PostgresStore:
         """One write transaction, durable when the context ends without an error. Raises StoreError."""
         async with self._writing([tenant], create=False) as (taken, writer):
             look = await _look(taken, tenant)
+            if look.tenant_id and not writer.holds(tenant):  # made by another writer since it was to be locked
+                await writer.lock([tenant])
+                look = await _look(taken, tenant)
             at = Place(taken, look.tenant_id, self._strategy)
             yield PostgresChange(at, tenant, look, self.tables, writer)
 

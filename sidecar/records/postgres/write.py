@@ -58,6 +58,10 @@ class Writer:
         for tenant_id, erasures, *triple in found:
             self._locked[Tenant(*triple)] = Locked(tenant_id, erasures)
 
+    def holds(self, tenant: Tenant) -> bool:
+        """Whether the tenant's row is locked: it was there when it was to be."""
+        return tenant in self._locked
+
     async def put(self, records: Iterable[Prepared], *, overrule: bool = False) -> Outcome:
         """Store the records in their order. Raises RecordConflict before anything of its kind is written.
 
