@@ -97,14 +97,19 @@ def _tell(stats: _Stats, terminal: Terminal) -> None:
         labels, records = stats.of(kind)
         weight = f", {stats.weights[kind]} bytes" if kind in stats.weights else ""
         terminal.line(f"{kind:<{widest}}  {records} records under {labels} labels{weight}")
+    terminal.line()
     for name, identity in stats.askers.items():
-        terminal.line()
-        terminal.line(harmless(f"{name} of {shown_tenant(identity.tenant)} sees"))
-        for kind in stats.kinds:
-            _, records = stats.of(kind, identity.tenant)
-            if records:
-                mine = stats.seen[name].get(kind, 0)
-                terminal.line(f"  {kind:<{widest}}  {mine} of {records} ({mine / records:.1%})")
+        shares = {kind: (stats.seen[name].get(kind, 0), stats.of(kind, identity.tenant)[1]) for kind in stats.kinds}
+        who = f"{name} of {shown_tenant(identity.tenant)} sees"
+        if all(mine == records for mine, records in shares.values()):
+            terminal.line(harmless(f"{who} everything"))
+        elif not any(mine for mine, _ in shares.values()):
+            terminal.line(harmless(f"{who} nothing"))
+        else:
+            terminal.line(harmless(who))
+            for kind, (mine, records) in shares.items():
+                if records:
+                    terminal.line(f"  {kind:<{widest}}  {mine} of {records} ({mine / records:.1%})")
 
 
 def _as_json(stats: _Stats) -> dict[str, Any]:

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from importlib.metadata import version
 
-from prometheus_client import CollectorRegistry, Counter, Histogram, generate_latest
+from prometheus_client import CollectorRegistry, Counter, Histogram, disable_created_metrics, generate_latest
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
@@ -29,6 +29,8 @@ class Metrics:
     """The answers of one process. A route is a template, never a path, so that there are few."""
 
     def __init__(self) -> None:
+        # when a counter began is of no use, and as many lines again
+        disable_created_metrics()  # type: ignore[no-untyped-call]
         self._registry = CollectorRegistry()
         about = "Requests of the read side, by route and status."
         self._requests = Counter("sidecar_requests", about, ["route", "status"], registry=self._registry)

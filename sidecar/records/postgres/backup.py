@@ -25,7 +25,7 @@ def copy(url: str, target: Path) -> None:
         [program, *words, "--no-password"], env={**os.environ, **secret}, capture_output=True, text=True, check=False
     )
     if done.returncode:
-        raise StoreError(f"{PROGRAM}: {done.stderr.strip() or f'ended with {done.returncode}'}")
+        raise StoreError(done.stderr.strip() or f"{PROGRAM} ended with {done.returncode}")
 
 
 def _without_password(url: str) -> tuple[str, dict[str, str]]:
