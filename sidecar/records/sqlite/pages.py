@@ -1,6 +1,7 @@
 """Pages over visible labels: what a request finds, shown as the caller may see it."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
+from contextlib import closing
 from itertools import chain, islice
 from operator import itemgetter
 from typing import Any
@@ -10,7 +11,7 @@ import orjson
 from sidecar.records.layout import Table, page, single
 from sidecar.records.sqlite import sql
 from sidecar.records.sqlite.sql import Path
-from sidecar.records.sqlite.walk import Place, records
+from sidecar.records.sqlite.walk import Place, Walked, records
 from sidecar.records.store import Edge, Get, Page, Read, Request, Row, Visibility
 
 _label = itemgetter(0)
@@ -47,21 +48,12 @@ class Pages:
         table = self._tables[request.kind]
         fields = table.fields(request.where)
         lanes = visible.lanes(request.kind, fields)
-        labels, clean, orders = lanes.among(request.within), lanes.clean, len(table.order)
-        found = records(self._at, table, request, labels) if labels else iter(())
-        first = list(islice(found, request.limit + 1))
-        if clean.issuperset(map(_label, first)):  # nothing to judge or to mask, as mostly: no need to look at each
-            rows = [Row(request.kind, orders, raw) for raw in first[: request.limit]]
-            return page(rows, request, more=len(first) > request.limit)
-        shown: list[Row] = []
-        for raw in chain(first, found):
-            stored = Row(request.kind, orders, raw)
-            row = stored if raw[0] in clean else visible.show(stored, fields)
-            if row is not None:
-                if len(shown) == request.limit:
-                    return page(shown, request, more=True)
-                shown.append(row)
-        return page(shown, request, more=False)
+        labels = lanes.among(request.within)
+        if not labels:
+            return page([], request, more=False)
+        # closed here and now: as long as a statement is open somewhere, the connection goes on seeing the old state
+        with closing(records(self._at, table, request, labels)) as found:
+            return _shown(table, request, found, lanes.clean, lambda row: visible.show(row, fields))
 
     def _edges(self, request: Edge, visible: Visibility) -> Page:
         table = self._tables[request.kind]
@@ -88,3 +80,23 @@ class Pages:
         return self._at.connection.execute(
             sql.lane_heads(path, condition, request.last), (self._at.tenant_id, values, *condition.values)
         )
+
+
+def _shown(
+    table: Table, request: Read, found: Walked, clean: frozenset[int], show: Callable[[Row], Row | None]
+) -> Page:
+    """The page of what is found, as it may be shown."""
+    orders = len(table.order)
+    first = list(islice(found, request.limit + 1))
+    if clean.issuperset(map(_label, first)):  # nothing to judge or to mask, as mostly: no need to look at each
+        rows = [Row(request.kind, orders, raw) for raw in first[: request.limit]]
+        return page(rows, request, more=len(first) > request.limit)
+    shown: list[Row] = []
+    for raw in chain(first, found):
+        stored = Row(request.kind, orders, raw)
+        row = stored if raw[0] in clean else show(stored)
+        if row is not None:
+            if len(shown) == request.limit:
+                return page(shown, request, more=True)
+            shown.append(row)
+    return page(shown, request, more=False)

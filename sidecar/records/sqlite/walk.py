@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Generator, Iterator, Sequence
 from dataclasses import dataclass
 from operator import itemgetter
-from typing import Any, Literal
+from typing import Any, Literal, Protocol
 
 import orjson
 
@@ -41,6 +41,17 @@ _DOCUMENT = 1
 _place = itemgetter(slice(_DOCUMENT + 1, None))
 
 
+class Walked(Protocol):
+    """Records on their way out of an open statement. Whoever takes them closes it."""
+
+    def __iter__(self) -> Iterator[Raw]: ...
+
+    def __next__(self) -> Raw: ...
+
+    def close(self) -> None:
+        """End the statement."""
+
+
 @dataclass(frozen=True, slots=True)
 class Place:
     """Where reads take place: a connection, and the interned tenant that is bound into every statement.
@@ -53,7 +64,7 @@ class Place:
     strategy: Strategy = "auto"
 
 
-def records(at: Place, table: Table, request: Read, labels: frozenset[int]) -> Iterator[Raw]:
+def records(at: Place, table: Table, request: Read, labels: frozenset[int]) -> Walked:
     """The records of a read under some labels, in walking direction, each once."""
     path, equality = sql.choose(table, request.where)
     walk = _Walk(at, path, sql.residual(path, at.tenant_id, request.where), request.last)
@@ -70,7 +81,7 @@ def _lanes(at: Place, path: Path, values: Sequence[Any], labels: frozenset[int])
     return [(value, label) for value, label in found if label in labels]
 
 
-def _once(found: Iterator[Raw]) -> Iterator[Raw]:
+def _once(found: Iterator[Raw]) -> Generator[Raw, None, None]:
     """Records that several lanes hold come one behind the other: each but once."""
     before: Raw | None = None
     for raw in found:
@@ -88,7 +99,7 @@ class _Walk:
     condition: Clause
     last: bool
 
-    def under(self, labels: frozenset[int], after: Position | None) -> Iterator[Raw]:
+    def under(self, labels: frozenset[int], after: Position | None) -> Walked:
         """The records of the labels: each label is a lane, unless there are so many that the tenant's index may do."""
         strategy = self.at.strategy
         # what a condition leaves out is not counted as hidden, however much it is
@@ -98,7 +109,7 @@ class _Walk:
         patience = None if strategy == "tenant" else AT_FIRST + len(labels) // FOR_LABELS
         return self._tenant_first(labels, after, patience)
 
-    def along(self, lanes: Sequence[Lane], after: Position | None) -> Iterator[Raw]:
+    def along(self, lanes: Sequence[Lane], after: Position | None) -> Walked:
         """The records of all lanes."""
         condition = self.condition + self.path.beyond(after, self.last)
         if len(lanes) <= GROUP:
@@ -116,13 +127,13 @@ class _Walk:
         yield (None, None, *first)
         yield from self._merged([lane for lane, _ in headed], condition, number)
 
-    def _merged(self, lanes: Sequence[Lane], condition: Clause, number: int = 0) -> Iterator[Raw]:
+    def _merged(self, lanes: Sequence[Lane], condition: Clause, number: int = 0) -> Walked:
         """The records of a few lanes from one statement, which steps only as far as it is read.
 
         Statements that are open at once have another ``number``: of one text only one is kept compiled.
         """
         if not lanes:
-            return iter(())
+            return _once(iter(()))
         path, tenant = self.path, self.at.tenant_id
         arms = _arms(len(lanes))
         lanes = [*lanes, *[NO_LANE] * (arms - len(lanes))]
@@ -152,7 +163,9 @@ class _Walk:
         found = self.at.connection.execute(statement, bound)
         return [(lanes[key], tuple(place)) for key, *place in found if place[0] is not None]
 
-    def _tenant_first(self, labels: frozenset[int], after: Position | None, patience: int | None) -> Iterator[Raw]:
+    def _tenant_first(
+        self, labels: frozenset[int], after: Position | None, patience: int | None
+    ) -> Generator[Raw, None, None]:
         """Along the tenant's index, and along the lanes once too many hidden records came."""
         after, ended = yield from self._along_tenant(labels, after, patience)
         if not ended:
