@@ -5,32 +5,29 @@ transaction: whatever interrupts them, the next starter goes on.
 """
 
 import logging
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from uuid import UUID
 
 import asyncpg
-import orjson
 
-from sidecar.errors import Reject, StoreError, StoreVersionError
+from sidecar.errors import StoreError, StoreVersionError
 from sidecar.records.layout import Table, quoted
 from sidecar.records.postgres import tables as ddl
 from sidecar.records.postgres.labels import Interned
 from sidecar.records.postgres.pages import Connection
 from sidecar.records.postgres.pool import CONNECT_TIMEOUT_S, PLAN, SCHEMA, answering, reached
 from sidecar.records.postgres.write import Writer
-from sidecar.records.store import NOT_MIGRATED, Migrated, Prepared
+from sidecar.records.promotion import BATCH, Accept, admitted
+from sidecar.records.store import NOT_MIGRATED, Migrated
 
 log = logging.getLogger(__name__)
 
-BATCH = 1_000
 LOCK = 0x51DECA12
 OLDEST_SERVER = 13
 _EVERY_ROW = {"row_security": "off"}
 """An error where row-level security would keep rows from being carried over."""
-Accept = Callable[[str, object], Prepared | list[Reject]]
-"""Validates one record of a kind and prepares it, or says why not."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -181,17 +178,6 @@ async def _promote(connection: Connection, tables: Mapping[str, Table], accept: 
                 await connection.execute("UPDATE kind SET promoted = true WHERE name = $1", name)
                 await connection.execute("UPDATE store SET generation = generation + 1")
                 return
-            records = [_accepted(accept, name, document) for _, document in batch]
+            records = [admitted(accept, name, document) for _, document in batch]
             await Writer(connection, tables, Interned()).put(records)
             await connection.execute(f"DELETE FROM {aside} WHERE _row <= $1", batch[-1][0])
-
-
-def _accepted(accept: Accept, name: str, document: bytes) -> Prepared:
-    result = accept(name, orjson.loads(document))
-    if isinstance(result, list):
-        first = result[0]
-        raise StoreError(
-            f"a stored {name} does not validate under its changed schema: {first.pointer or '/'}: {first.message}; "
-            f"start with the schema as it was and mend the record, or mend the schema"
-        )
-    return result

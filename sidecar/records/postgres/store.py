@@ -23,6 +23,7 @@ from sidecar.records.postgres.pool import PLANNED_ONCE, Pool, answering, connect
 from sidecar.records.postgres.replica import Replica
 from sidecar.records.postgres.sql import sendable
 from sidecar.records.postgres.write import Writer, announce, announced
+from sidecar.records.promotion import Accept
 from sidecar.records.store import (
     Count,
     LoadMark,
@@ -165,7 +166,7 @@ class PostgresStore:
         cls,
         url: str,
         kinds: Kinds,
-        accept: migrate.Accept,
+        accept: Accept,
         *,
         strategy: Strategy = "auto",
         read_connections: int = 16,

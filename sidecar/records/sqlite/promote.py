@@ -1,20 +1,15 @@
 """Opening a store: create it, refuse a newer one, and bring records of a changed kind to its new form."""
 
 import sqlite3
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 
-import orjson
-
-from sidecar.errors import Reject, StoreError, StoreVersionError
+from sidecar.errors import StoreError, StoreVersionError
 from sidecar.records.layout import Table, quoted
+from sidecar.records.promotion import BATCH, Accept, admitted
 from sidecar.records.sqlite import turns
 from sidecar.records.sqlite.tables import APPLICATION_ID, BASE, STORE_VERSION, statements
 from sidecar.records.sqlite.write import Interned, Writer
-from sidecar.records.store import NOT_MIGRATED, Migrated, Prepared
-
-BATCH = 1_000
-Accept = Callable[[str, object], Prepared | list[Reject]]
-"""Validates one record of a kind and prepares it, or says why not."""
+from sidecar.records.store import NOT_MIGRATED, Migrated
 
 
 def prepare(
@@ -115,19 +110,8 @@ def _promote(connection: sqlite3.Connection, tables: Mapping[str, Table], accept
                 connection.execute(f"DROP TABLE {aside}")
                 connection.commit()
                 return
-            Writer(connection, tables, Interned()).put([_accepted(accept, name, doc) for _, doc in batch])
+            Writer(connection, tables, Interned()).put([admitted(accept, name, doc) for _, doc in batch])
             connection.execute(f"DELETE FROM {aside} WHERE _row <= ?", (batch[-1][0],))
             connection.commit()
         finally:
             connection.rollback()
-
-
-def _accepted(accept: Accept, name: str, document: bytes) -> Prepared:
-    result = accept(name, orjson.loads(document))
-    if isinstance(result, list):
-        first = result[0]
-        raise StoreError(
-            f"a stored {name} does not validate under its changed schema: {first.pointer or '/'}: {first.message}; "
-            f"start with the schema as it was and mend the record, or mend the schema"
-        )
-    return result

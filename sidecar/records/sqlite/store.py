@@ -15,6 +15,7 @@ import orjson
 from sidecar.errors import StoreError
 from sidecar.records.kind import Kinds
 from sidecar.records.layout import Table
+from sidecar.records.promotion import Accept
 from sidecar.records.sqlite import lifecycle, promote, turns
 from sidecar.records.sqlite.lease import SqliteLease
 from sidecar.records.sqlite.mirror import SqliteMirror
@@ -118,7 +119,7 @@ class SqliteStore:
         self,
         path: Path,
         kinds: Kinds,
-        accept: promote.Accept,
+        accept: Accept,
         *,
         strategy: Strategy = "auto",
         read_connections: int = 16,
