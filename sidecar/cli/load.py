@@ -36,7 +36,7 @@ def run(asked: argparse.Namespace, config: Config, terminal: Terminal) -> int:
     kinds = load_kinds(config.schema_folders)
     found = list(_sources(asked, config, kinds))
     watcher = Watcher(terminal, asked.json)
-    with _explained(terminal), watcher.showing(), _rarely_collected():
+    with _explained(terminal), watcher.showing(), rarely_collected():
         loaded = asyncio.run(_loaded(found, config, kinds, watcher, keep_going=asked.keep_going))
     if asked.json:
         terminal.json(_as_json(loaded))
@@ -84,7 +84,7 @@ def _standard_input() -> BinaryIO:
 
 
 @contextmanager
-def _rarely_collected() -> Iterator[None]:
+def rarely_collected() -> Iterator[None]:
     """Records hold no cycles: they go when nobody refers to them, and looking for cycles costs a tenth of a load."""
     usual = gc.get_threshold()
     gc.set_threshold(GARBAGE)

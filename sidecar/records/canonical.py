@@ -4,15 +4,18 @@ A schema is compiled once into a walk over its records. The walk never refuses: 
 for validation to speak of.
 """
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from typing import Any
 
 import jsonschema_rs
+import orjson
 
 from sidecar.records.forms import unit_id
 from sidecar.records.kind import Kind
 from sidecar.records.places import names
+from sidecar.records.remembering import LONGEST, remember
 
 FORMS: Mapping[str, Callable[[str], str]] = {"unit_id": unit_id}
 """The forms that an annotation's ``canonical`` may name."""
@@ -28,15 +31,22 @@ class Notes:
 
 Walk = Callable[[Any, Notes], Any]
 
+_Others = Callable[[dict[str, Any], Notes], None]
+
 _ABSENT = object()
+MOST_SHARED = 2_000
+"""How many canonical values of one shared property are remembered; each is some kilobytes."""
 
 
-def walk_of(schema: Mapping[str, Any]) -> Walk:
-    """The walk that brings a value of this schema to canonical form."""
-    return _walk(schema) or (lambda value, _: value)
+def walk_of(schema: Mapping[str, Any], shared: Collection[str] = ()) -> Walk:
+    """The walk that brings a value of this schema to canonical form.
+
+    ``shared`` names properties of which many records have the same value: what became of one is remembered.
+    """
+    return _walk(schema, shared) or (lambda value, _: value)
 
 
-def _walk(schema: Mapping[str, Any] | bool) -> Walk | None:
+def _walk(schema: Mapping[str, Any] | bool, shared: Collection[str] = ()) -> Walk | None:
     """The walk of a schema; None where every value passes as it is."""
     if isinstance(schema, bool):
         return None
@@ -44,7 +54,7 @@ def _walk(schema: Mapping[str, Any] | bool) -> Walk | None:
     types = schema.get("type")
     words = types if isinstance(types, list) else [types]
     if "object" in words:
-        return _object(schema)
+        return _object(schema, shared)
     if "array" in words and isinstance(schema.get("items"), Mapping):
         return _array(_walk(schema["items"]))
     if "integer" in words and "number" not in words:
@@ -77,50 +87,98 @@ def _unless_empty(inner: Walk | None) -> Walk:
     return walk
 
 
-def _object(schema: Mapping[str, Any]) -> Walk:
+def _object(schema: Mapping[str, Any], shared: Collection[str]) -> Walk:
+    """The walk of an object: it asks at once what most records answer with no, and looks at few properties."""
     required = schema.get("required", ())
     properties: Mapping[str, Any] = schema.get("properties", {})
-    steps = {name: _step(part, name in required) for name, part in properties.items()}
-    defaults = tuple(_defaults(properties))
-    others = schema.get("additionalProperties", True)
-    keeps = others is not False
-    other = _walk(others)
+    filled = dict(_defaults(properties))
+    inner = {name: found for name, part in properties.items() if (found := _property(part))}
+    integers = tuple(name for name, each in inner.items() if each is _integer)
+    inners = tuple(
+        (name, _remembered(each) if name in shared else each) for name, each in inner.items() if each is not _integer
+    )
+    nullable = tuple(name for name, part in properties.items() if _omits_null(part, name in required))
+    known = properties.keys()
+    others = _others(schema.get("additionalProperties", True), known)
 
     def walk(value: Any, notes: Notes) -> Any:
         if value.__class__ is not dict:
             return value
-        out = {}
-        for name, item in value.items():
-            step = steps.get(name)
-            if step is None:
-                if keeps:
-                    out[name] = item if other is None else other(item, notes)
-                else:
-                    notes.dropped += 1
-                continue
-            inner, omits_null = step
-            if item is None and omits_null:
-                continue
-            kept = item if inner is None else inner(item, notes)
-            if kept is not _ABSENT:
-                out[name] = kept
-        for name, default in defaults:
-            if name not in out:
-                out[name] = default
+        out = {**filled, **value}
+        if others is not None and not value.keys() <= known:
+            others(out, notes)
+        if None in value.values():
+            _leave_out_nulls(out, nullable)
+        for name in integers:
+            if out.get(name).__class__ is float:
+                notes.inexact = True
+        for name, each in inners:
+            if name in out:
+                out[name] = kept = each(out[name], notes)
+                if kept is _ABSENT:
+                    del out[name]
         return out
 
     return walk
 
 
-def _step(schema: Mapping[str, Any] | bool, required: bool) -> tuple[Walk | None, bool]:
-    """A property's walk, and whether a null in it means that it is absent."""
+def _remembered(inner: Walk) -> Walk:
+    """The same walk, remembering what became of a value by its bytes. That is shared, so nobody may change it."""
+    known: dict[bytes, tuple[Any, Notes]] = {}
+
+    def walk(value: Any, notes: Notes) -> Any:
+        try:
+            raw = orjson.dumps(value)
+        except TypeError:  # it holds what no JSON does
+            return inner(value, notes)
+        found = known.get(raw)
+        if found is None:
+            own = Notes()
+            found = inner(value, own), own
+            if len(raw) <= LONGEST:
+                remember(known, raw, found, MOST_SHARED)
+        notes.dropped += found[1].dropped
+        notes.inexact |= found[1].inexact
+        return found[0]
+
+    return walk
+
+
+def _leave_out_nulls(out: dict[str, Any], nullable: Iterable[str]) -> None:
+    for name in nullable:
+        if name in out and out[name] is None:
+            del out[name]
+
+
+def _others(schema: Mapping[str, Any] | bool, known: AbstractSet[str]) -> "_Others | None":
+    """What is done to the undeclared properties of an object; None when they stay as they are."""
     inner = _walk(schema)
+    if inner is None and schema is not False:
+        return None
+
+    def others(out: dict[str, Any], notes: Notes) -> None:
+        for name in out.keys() - known:
+            if inner is None:
+                del out[name]
+                notes.dropped += 1
+            else:
+                out[name] = inner(out[name], notes)
+
+    return others
+
+
+def _property(schema: Mapping[str, Any] | bool) -> Walk | None:
+    """A property's walk, which may find that it is absent; None where every value passes as it is."""
+    inner = _walk(schema)
+    return _unless_empty(inner) if not isinstance(schema, bool) and omits_empty(schema) else inner
+
+
+def _omits_null(schema: Mapping[str, Any] | bool, required: bool) -> bool:
+    """Whether a null in a property means that it is absent."""
     if isinstance(schema, bool):
-        return inner, not required and schema
-    if omits_empty(schema):
-        return _unless_empty(inner), False
-    omits_null = not required and "default" not in schema and jsonschema_rs.is_valid(dict(schema), None)
-    return inner, omits_null
+        return not required and schema
+    takes_null = "default" not in schema and jsonschema_rs.is_valid(dict(schema), None)
+    return not required and not omits_empty(schema) and takes_null
 
 
 def _defaults(properties: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:

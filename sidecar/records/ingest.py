@@ -1,7 +1,7 @@
 """The door: a record becomes canonical, is validated, projected and made ready to be stored, or is refused."""
 
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from difflib import get_close_matches
 from typing import Any
 
@@ -64,9 +64,9 @@ class Intake:
 class _Form:
     """One schema: its walk, its validator, its explanations."""
 
-    def __init__(self, schema: Mapping[str, Any]) -> None:
+    def __init__(self, schema: Mapping[str, Any], shared: Collection[str]) -> None:
         self._schema = schema
-        self.walk = walk_of(schema)
+        self.walk = walk_of(schema, shared)
         self._valid = jsonschema_rs.validator_for(dict(schema), pattern_options=jsonschema_rs.RegexOptions()).is_valid
         self._explainer: Explainer | None = None
 
@@ -85,8 +85,9 @@ class _Gate:
     def __init__(self, kind: Kind) -> None:
         self._kind = kind
         self._projection = PROJECTIONS[kind.projection] if kind.projection else _NO_PROJECTION
-        self._served = _Form(kind.schema)
-        self._source = _Form(kind.source_schema) if self._projection.project else self._served
+        shared = {names(pointer)[0] for pointer in kind.label}
+        self._served = _Form(kind.schema, shared)
+        self._source = _Form(kind.source_schema, shared) if self._projection.project else self._served
         self._tenant = names(self._projection.tenant or kind.tenant)
         self._preparer = Preparer(kind)
 

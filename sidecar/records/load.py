@@ -7,12 +7,12 @@ from contextlib import closing
 from dataclasses import dataclass, field
 from typing import Protocol
 
-from sidecar.errors import RecordConflict, Reject
+from sidecar.errors import RecordConflict
 from sidecar.records.ingest import Intake
 from sidecar.records.kind import Kinds
 from sidecar.records.ledger import Ledger
-from sidecar.records.sources import Source
-from sidecar.records.spool import Placed, Spool
+from sidecar.records.sources import Placed, Source, Unfit
+from sidecar.records.spool import Spool
 from sidecar.records.store import STORED_OTHERWISE, LoadMark, Outcome, Prepared, Store
 
 BATCH, BATCH_BYTES = 10_000, 16 * 1024 * 1024
@@ -156,19 +156,19 @@ class _Reading:
         for source in sources:
             watcher.stage("reading", "B", source.size)
             for found in source.read(self.load.intake, self.load.longest_line, watcher.advance):
-                if not isinstance(found.result, Prepared):
-                    self._refuse(found.path, found.line, found.result)
-                elif self._full(Placed(found.path, found.line, found.result)):
-                    await self._flush(found.result.kind)
+                if isinstance(found, Unfit):
+                    self._refuse(found)
+                elif self._full(found):
+                    await self._flush(found.record.kind)
         for kind in self.batches:
             await self._flush(kind)
 
-    def _refuse(self, path: str, line: int, rejects: Sequence[Reject]) -> None:
-        named = rejects[0].kind
+    def _refuse(self, unfit: Unfit) -> None:
+        named = unfit.rejects[0].kind
         kind = named if named is not None and named in self.load.kinds else NO_KIND
         self.loaded.refused[kind] += 1
-        for reject in rejects:
-            self.load.watcher.refused(Refused(path, line, reject.kind, reject.pointer, reject.message))
+        for reject in unfit.rejects:
+            self.load.watcher.refused(Refused(unfit.path, unfit.line, reject.kind, reject.pointer, reject.message))
 
     def _full(self, placed: Placed) -> bool:
         """Keep a record in its kind's batch; whether that is full now."""

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any, TypeVar
+from typing import Any
 
 import jsonschema_rs
 import orjson
@@ -11,13 +11,10 @@ from sidecar.records.canonical import FORMS
 from sidecar.records.forms import WHITE_SPACE, folded
 from sidecar.records.kind import Column, Kind, Order
 from sidecar.records.places import names
+from sidecar.records.remembering import LONGEST, remember
 from sidecar.records.store import Prepared, Tenant
 from sidecar.records.strict import fault_in
 
-MOST_KEPT = 10_000
-"""How many tenants, and labels of a kind, are remembered: many records share them."""
-LONGEST_KEPT = 1_024
-"""Bytes of a label that is remembered."""
 LONGEST_KEY = 2_048
 """Bytes of a record's key, written as JSON: it has to fit in a cursor, and a cursor in the first line of a request.
 
@@ -33,8 +30,6 @@ _SORTED = orjson.OPT_SORT_KEYS
 _CHECKED = orjson.OPT_SORT_KEYS | orjson.OPT_STRICT_INTEGER
 _NUL_ESCAPED = b"\\u0000"
 
-K = TypeVar("K")
-V = TypeVar("V")
 Path = tuple[str, ...]
 Form = Callable[[str], str]
 
@@ -54,13 +49,13 @@ class Preparer:
 
     def __init__(self, kind: Kind) -> None:
         self._kind = kind
-        self._key = tuple((pointer, names(pointer)) for pointer in kind.id)
-        self._tenant = names(kind.tenant)
+        self._key = tuple(_reader(names(pointer)) for pointer in kind.id)
+        self._tenant = _reader(names(kind.tenant))
         self._order = tuple(_order_value(order) for order in kind.order)
         self._label = _tree(kind)
         self._singles = tuple(_single(kind, column) for column in kind.columns if not column.many)
         self._lists = tuple(_list(column) for column in kind.columns if column.many)
-        self._updated = names(kind.updated) if kind.updated else None
+        self._updated = _reader(names(kind.updated)) if kind.updated else None
         self._tenants: dict[tuple[str, str, str | None], Tenant] = {}
         self._labels: dict[bytes, bytes] = {}
 
@@ -75,8 +70,8 @@ class Preparer:
         doc = _encoded(record)
         if doc is None:
             return [fault_in(record) or ("", "cannot be written as JSON")]
-        key = tuple([at(record, path) for _, path in self._key])
-        owner = at(record, self._tenant)
+        key = tuple([part(record) for part in self._key])
+        owner = self._tenant(record)
         triple = (owner["org_id"], owner["workspace_id"], owner.get("deployment_id"))
         tenant = self._tenants.get(triple) or self._tenant_of(triple)
         if tenant is None or not all([part is None or part.strip(WHITE_SPACE) for part in key]):  # noqa: C419 - faster
@@ -84,18 +79,18 @@ class Preparer:
         if len(orjson.dumps(key)) > LONGEST_KEY:
             return [self._too_long(key)]
         return Prepared(
-            kind=self._kind.name,
-            tenant=tenant,
-            key=key,
-            order=tuple([value(record) for value in self._order]),
-            label=self._label_of(record),
-            columns=tuple([value(record) for value in self._singles]),
-            lists=tuple([values(record) for values in self._lists]),
-            doc=doc,
-            source=source,
-            updated_at_ms=at(record, self._updated) if self._updated else None,
-            line=line,
-            inherit=inherit,
+            self._kind.name,
+            tenant,
+            key,
+            tuple([value(record) for value in self._order]),
+            self._label_of(record),
+            tuple([value(record) for value in self._singles]),
+            tuple([values(record) for values in self._lists]),
+            doc,
+            source,
+            self._updated(record) if self._updated else None,
+            line,
+            inherit,
         )
 
     def _tenant_of(self, triple: tuple[str, str, str | None]) -> Tenant | None:
@@ -103,21 +98,20 @@ class Preparer:
         blank = not all(part is None or part.strip(WHITE_SPACE) for part in triple)
         if blank or len(orjson.dumps(triple)) > LONGEST_KEY:
             return None
-        return _kept(self._tenants, triple, Tenant(triple[0], triple[1], triple[2] or ""))
+        return remember(self._tenants, triple, Tenant(triple[0], triple[1], triple[2] or ""))
 
     def _label_of(self, record: dict[str, Any]) -> bytes:
-        """One value for each label, found by its bytes in the order of this record: sorting takes longer."""
-        pruned = _pruned(record, self._label)
-        raw = orjson.dumps(pruned)
+        """One value for each label, found by what it is made of, as it stands: to prune and to sort takes longer."""
+        raw = orjson.dumps({name: record[name] for name in self._label if name in record})
         known = self._labels.get(raw)
         if known is not None:
             return known
-        label = orjson.dumps(pruned, option=_SORTED)
-        return label if len(raw) > LONGEST_KEPT else _kept(self._labels, raw, label)
+        label = orjson.dumps(_pruned(record, self._label), option=_SORTED)
+        return label if len(raw) > LONGEST else remember(self._labels, raw, label)
 
     def _bad_names(self, key: Path, owner: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
         """What is wrong with a record's key or tenant: blanks, or a tenant that is too long."""
-        for part, (pointer, _) in zip(key, self._key, strict=True):
+        for part, pointer in zip(key, self._kind.id, strict=True):
             if not part or not part.strip(WHITE_SPACE):
                 yield pointer, "is blank, and part of the record's key"
         triple = {name: owner.get(name) for name in ("org_id", "workspace_id", "deployment_id")}
@@ -131,15 +125,7 @@ class Preparer:
 
     def _too_long(self, key: Path) -> tuple[str, str]:
         longest = max(range(len(key)), key=lambda place: len(key[place]))
-        return self._key[longest][0], f"makes the record's key longer than {LONGEST_KEY} bytes"
-
-
-def _kept(known: dict[K, V], key: K, value: V) -> V:
-    """The value, remembered; all are forgotten when they are too many."""
-    if len(known) >= MOST_KEPT:
-        known.clear()
-    known[key] = value
-    return value
+        return self._kind.id[longest], f"makes the record's key longer than {LONGEST_KEY} bytes"
 
 
 def at(record: Any, path: Path) -> Any:
@@ -151,11 +137,19 @@ def at(record: Any, path: Path) -> Any:
     return record
 
 
+def _reader(path: Path) -> Callable[[Any], Any]:
+    """What reads the value at the end of a path off a record; ``at`` for one path, and faster for most."""
+    if len(path) == 1:
+        name = path[0]
+        return lambda record: record.get(name)
+    return lambda record: at(record, path)
+
+
 def _encoded(record: dict[str, Any]) -> bytes | None:
     """The record's canonical bytes; None when something in it cannot be kept."""
     try:
         doc = orjson.dumps(record, option=_CHECKED)
-        if _NUL_ESCAPED not in doc or fault_in(record) is None:
+        if doc.find(_NUL_ESCAPED) < 0 or fault_in(record) is None:
             return doc
     except TypeError:
         if fault_in(record) is None:
@@ -164,18 +158,18 @@ def _encoded(record: dict[str, Any]) -> bytes | None:
 
 
 def _order_value(order: Order) -> Callable[[Any], int]:
-    paths = tuple(names(pointer) for pointer in order.pointers)
+    reads = tuple(_reader(names(pointer)) for pointer in order.pointers)
     sign = -1 if order.descending else 1
 
-    def one(record: Any, path: Path = paths[0]) -> int:
-        value = at(record, path)
+    def one(record: Any, read: Callable[[Any], Any] = reads[0]) -> int:
+        value = read(record)
         return LAST if value is None else min(LAST, sign * value)
 
     def least(record: Any) -> int:
-        found = [value for value in (at(record, path) for path in paths) if value is not None]
+        found = [value for value in (read(record) for read in reads) if value is not None]
         return min(LAST, sign * min(found)) if found else LAST
 
-    return one if len(paths) == 1 else least
+    return one if len(reads) == 1 else least
 
 
 def _tree(kind: Kind) -> Tree:
@@ -212,13 +206,13 @@ def _single(kind: Kind, column: Column) -> Callable[[Any], str | int | None]:
     if column.mark is not None:
         holds = jsonschema_rs.validator_for(dict(column.mark), pattern_options=jsonschema_rs.RegexOptions()).is_valid
         return lambda record: int(holds(record))
-    path = names(column.pointer)
+    read = _reader(names(column.pointer))
     wanted = (str,) if column.type == "text" else (int, bool)
     forms = [FORMS[kind.canonical[column.pointer]]] if column.pointer in kind.canonical else []
     forms += [folded] if column.folded else []
 
     def value(record: Any) -> str | int | None:
-        found = at(record, path)
+        found = read(record)
         if found.__class__ not in wanted:
             return None
         for form in forms:
@@ -231,10 +225,10 @@ def _single(kind: Kind, column: Column) -> Callable[[Any], str | int | None]:
 def _list(column: Column) -> Callable[[Any], tuple[str, ...]]:
     """How a list column's texts are read off a record, each once."""
     deep = column.pointer.endswith("/**")
-    path = names(column.pointer.removesuffix("/**").removesuffix("/*"))
+    read = _reader(names(column.pointer.removesuffix("/**").removesuffix("/*")))
 
     def values(record: Any) -> tuple[str, ...]:
-        found = at(record, path)
+        found = read(record)
         if deep:
             texts = list(_texts(found))
         else:

@@ -12,17 +12,26 @@ from sidecar.records.runtime_files import RuntimeFiles
 from sidecar.records.store import Prepared
 
 SUFFIX = ".jsonl"
+_BUFFER = 1024 * 1024
 
 Advance = Callable[[int], None]
 """Told of every so many bytes that were read."""
 
 
-class Read(NamedTuple):
-    """One thing read, and where: a record ready to be stored, or what is wrong with it."""
+class Placed(NamedTuple):
+    """A record ready to be stored, and where it was read."""
 
     path: str
     line: int
-    result: Prepared | list[Reject]
+    record: Prepared
+
+
+class Unfit(NamedTuple):
+    """What is wrong with a record, and where it was read."""
+
+    path: str
+    line: int
+    rejects: list[Reject]
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +43,7 @@ class Lines:
     kind: str | None = None
     size: int | None = None
 
-    def read(self, intake: Intake, longest: int, advance: Advance) -> Iterator[Read]:
+    def read(self, intake: Intake, longest: int, advance: Advance) -> Iterator[Placed | Unfit]:
         """Every line that is not blank; no more than one is held, and of one that is too long not the whole."""
         with self.open() as file:
             number = 0
@@ -44,9 +53,9 @@ class Lines:
                 if taken > longest and not data.endswith(b"\n"):
                     taken += _skip_line(file, longest)
                     fault = Reject(number, self.kind, "", f"is longer than {longest} bytes, the most for one line")
-                    yield Read(self.path, number, [fault])
+                    yield Unfit(self.path, number, [fault])
                 elif line := data.strip(b" \t\r\n"):
-                    yield Read(self.path, number, accept_line(intake, line, number, self.kind))
+                    yield _placed(self.path, number, accept_line(intake, line, number, self.kind))
                 advance(taken)
 
 
@@ -57,14 +66,18 @@ class Runtime:
     files: RuntimeFiles
     size: int | None = None
 
-    def read(self, intake: Intake, longest: int, advance: Advance) -> Iterator[Read]:  # noqa: ARG002 - as Lines
+    def read(self, intake: Intake, longest: int, advance: Advance) -> Iterator[Placed | Unfit]:  # noqa: ARG002 - as Lines
         """Every record. Raises FindingsError at a file that does not read whole."""
         for raw in self.files.records():
             result = intake.accept(raw.kind, raw.record, line=raw.line, default_tenant=True)
-            yield Read(str(raw.path), raw.line, result)
+            yield _placed(str(raw.path), raw.line, result)
 
 
 Source = Lines | Runtime
+
+
+def _placed(path: str, line: int, result: Prepared | list[Reject]) -> Placed | Unfit:
+    return Unfit(path, line, result) if isinstance(result, list) else Placed(path, line, result)
 
 
 def sources(path: Path, kinds: Mapping[str, object]) -> list[Source]:
@@ -86,7 +99,7 @@ def _folder(path: Path, kinds: Mapping[str, object]) -> list[Source]:
 def _file(path: Path, kind: str | None = None) -> Lines:
     def opened() -> BinaryIO:
         try:
-            return path.open("rb")
+            return path.open("rb", _BUFFER)
         except OSError as error:
             raise ConfigError(f"{path} cannot be read: {error.strerror}") from error
 

@@ -5,24 +5,19 @@ import marshal
 import tempfile
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import Any
 
 import orjson
 
 from sidecar.errors import StoreError
 from sidecar.records.ingest import Intake
+from sidecar.records.sources import Placed
 from sidecar.records.store import Prepared, Tenant
 
 MEMORY_BYTES = 64 * 1024 * 1024
 """How much is kept in memory."""
-
-
-class Placed(NamedTuple):
-    """An accepted record and where it was read."""
-
-    path: str
-    line: int
-    record: Prepared
+_KEPT = slice(Prepared._fields.index("key"), Prepared._fields.index("line"))
+"""What is kept of a record as it is; its kind and tenant are told once for many."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,9 +109,5 @@ def _grouped(chunks: Sequence[_Chunk], most: int, most_bytes: int) -> Iterator[l
 
 
 def _row(placed: Placed, owner: int) -> tuple[Any, ...]:
-    record = placed.record
-    values = (
-        *(record.key, record.order, record.label, record.columns, record.lists),
-        *(record.doc, record.source, record.updated_at_ms),
-    )
-    return placed.path, placed.line, record.inherit is not None, owner, values
+    kept = placed.record[_KEPT]
+    return placed.path, placed.line, placed.record.inherit is not None, owner, kept

@@ -29,7 +29,7 @@ def test_the_least_record_of_every_kind_is_accepted_and_canonical(kind: Any) -> 
     """Accepting what was accepted changes nothing: canonical form is a fixed point."""
     first = accepted(kind, LEAST[kind])
     again = accepted(kind, orjson.loads(first.source or first.doc))
-    assert again == first
+    assert again._replace(inherit=None) == first._replace(inherit=None)
     assert first.doc == orjson.dumps(orjson.loads(first.doc), option=orjson.OPT_SORT_KEYS)
 
 

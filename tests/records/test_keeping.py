@@ -110,6 +110,4 @@ async def test_whoever_knows_a_label_knows_every_lesser_one(store: Store) -> Non
 async def _write(store: Store, number: int, tenant: object) -> None:
     for turn in range(15):
         made = note(tenant, f"n{number}-{turn}", turn, f"u{number}-{turn}")  # type: ignore[arg-type]
-        await store.put(
-            [Prepared(**{name: getattr(made, name) for name in made.__dataclass_fields__} | {"columns": ("r", "t")})]
-        )
+        await store.put([made._replace(columns=("r", "t"))])

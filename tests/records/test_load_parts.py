@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator
 from contextlib import closing
-from dataclasses import replace
 from itertools import pairwise
 from typing import Any
 
@@ -14,7 +13,8 @@ from record_samples import LEAST, TENANT, accepted, intake, kinds, with_value
 
 from sidecar.records import spool as spooling
 from sidecar.records.ledger import Ledger
-from sidecar.records.spool import Placed, Spool
+from sidecar.records.sources import Placed
+from sidecar.records.spool import Spool
 from sidecar.records.store import Prepared
 
 TEXT = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"), max_size=20)
@@ -48,6 +48,11 @@ def spooled(batches: list[list[Placed]], most: int = 1, most_bytes: int = 2**20)
         return list(spool.batches(most, most_bytes)), spool.content_id
 
 
+def told(batch: list[Placed]) -> list[Placed]:
+    """A batch but for the places of its records in it, and for functions."""
+    return [one._replace(record=one.record._replace(line=1, inherit=None)) for one in batch]
+
+
 @settings(deadline=None)
 @given(st.lists(st.lists(st.tuples(TEXT, TEXT, TEXT), min_size=1, max_size=5), max_size=5), st.sampled_from([1, 2**20]))
 def test_a_spool_gives_back_what_was_put_in(batches: list[list[tuple[str, str, str]]], memory: int) -> None:
@@ -59,7 +64,7 @@ def test_a_spool_gives_back_what_was_put_in(batches: list[list[tuple[str, str, s
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(spooling, "MEMORY_BYTES", memory)
         found, content = spooled(placed)
-    assert found == placed
+    assert [told(batch) for batch in found] == [told(batch) for batch in placed]
     assert all([one.record.line for one in batch] == list(range(1, len(batch) + 1)) for batch in found)
     assert content == spooled(placed)[1]
 
@@ -77,15 +82,15 @@ def test_a_spool_joins_what_was_put_in(added: list[tuple[Any, int]], most: int, 
     ]
     found, _ = spooled(made, most, most_bytes)
     names = list(dict.fromkeys(batch[0].record.kind for batch in made))
-    assert [one for batch in found for one in batch] == [
-        one for kind in names for batch in made for one in batch if one.record.kind == kind
+    assert [one for batch in found for one in told(batch)] == [
+        one for kind in names for batch in made for one in told(batch) if one.record.kind == kind
     ]
     for batch in found:
         assert len({one.record.kind for one in batch}) == 1
         assert [one.record.line for one in batch] == list(range(1, len(batch) + 1))
-        assert batch in made or (len(batch) <= most and size(batch) <= most_bytes)
+        assert told(batch) in map(told, made) or (len(batch) <= most and size(batch) <= most_bytes)
     for one, after in pairwise(found):
-        first = next(batch for batch in made if batch[0] == after[0])
+        first = next(batch for batch in made if told(batch)[0] == told(after)[0])
         same = one[0].record.kind == after[0].record.kind
         assert not same or len(one) + len(first) > most or size(one) + size(first) > most_bytes
 
@@ -112,7 +117,7 @@ def test_a_run_that_inherits_its_scope_still_does_after_the_spool() -> None:
     ended = {**LEAST["automation_run"], "status": "completed", "updated_at_ms": 30}
     stored, offered = accepted("automation_run", known), accepted("automation_run", ended)
     [[placed]], _ = spooled([[Placed("f", 3, offered)]])
-    assert placed.record == offered
+    assert told([placed]) == told([Placed("f", 3, offered)])
     assert placed.record.inherit is not None
     heir = placed.record.inherit(stored.doc)
     assert orjson.loads(heir.doc)["scope"]["owning_org_unit_id"] == "finance"
@@ -124,7 +129,7 @@ def test_the_ledger_remembers_across_batches(ledger: Ledger) -> None:
     assert ledger.differing([event("a"), event("b"), event("a")]) == []
     assert ledger.differing([event("c"), event("b", "ended"), event("a")]) == [1]
     other = accepted("event", with_value(LEAST["event"], "/scope/tenant_context/org_id", "other"))
-    assert ledger.differing([replace(other, key=("r", "a"))]) == []
+    assert ledger.differing([other._replace(key=("r", "a"))]) == []
 
 
 def test_open_children_are_counted_whatever_comes_first(ledger: Ledger) -> None:

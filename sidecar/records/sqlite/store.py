@@ -20,6 +20,7 @@ from sidecar.records.sqlite import lifecycle, promote, turns
 from sidecar.records.sqlite.lease import SqliteLease
 from sidecar.records.sqlite.mirror import SqliteMirror
 from sidecar.records.sqlite.pages import Pages
+from sidecar.records.sqlite.tables import PAGE_BYTES
 from sidecar.records.sqlite.walk import Place, Strategy
 from sidecar.records.sqlite.write import Interned, Writer
 from sidecar.records.store import Count, LoadMark, Outcome, Page, Prepared, Request, Tenant, Visibility, unlike
@@ -141,6 +142,7 @@ class SqliteStore:
         self._writing = asyncio.Lock()
         self._writer = self._connect()
         try:
+            self._writer.execute(f"PRAGMA page_size = {PAGE_BYTES}")  # of a new file; others keep theirs
             turns.write_ahead(self._writer)
             self.migrated = promote.prepare(self._writer, self.tables, accept, allowed=auto_migrate)
             self._tables_version = -1  # the first transaction looks whether another process changed them meanwhile

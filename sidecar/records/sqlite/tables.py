@@ -6,6 +6,8 @@ from sidecar.records.layout import Table, quoted
 
 STORE_VERSION = 1
 APPLICATION_ID = 0x51DECA12
+PAGE_BYTES = 8_192
+"""A file's pages. Records are a kilobyte or so: smaller pages are split and written more often."""
 
 BASE = """
 CREATE TABLE tenant (

@@ -11,6 +11,7 @@ import orjson
 
 from sidecar.errors import RecordConflict
 from sidecar.records.layout import Table, quoted
+from sidecar.records.remembering import remember
 from sidecar.records.store import Outcome, Prepared, Tenant
 from sidecar.records.upsert import Stored, compares_documents, settle
 
@@ -204,17 +205,14 @@ class Writer:
             return known
         digest = hashlib.blake2b(record.label, digest_size=16).digest()
         identity = (tenant_id, record.kind, digest)
-        self._connection.execute(
-            "INSERT INTO label (tenant_id, kind, digest, body) VALUES (?, ?, ?, ?) ON CONFLICT DO NOTHING",
-            (*identity, record.label),
-        )
-        number: int = self._connection.execute(
+        found = self._connection.execute(
             "SELECT label_id FROM label WHERE tenant_id = ? AND kind = ? AND digest = ?", identity
-        ).fetchone()[0]
-        if len(self._interned.labels) >= MOST_LABELS_KEPT:
-            self._interned.labels.clear()
-        self._interned.labels[(tenant_id, record.kind, record.label)] = number
-        return number
+        ).fetchone()
+        if found is None:
+            insert = "INSERT INTO label (tenant_id, kind, digest, body) VALUES (?, ?, ?, ?) RETURNING label_id"
+            [found] = self._connection.execute(insert, (*identity, record.label)).fetchall()
+        number: int = found[0]
+        return remember(self._interned.labels, (tenant_id, record.kind, record.label), number, MOST_LABELS_KEPT)
 
     def _authority(self, table: Table, tenant_id: int) -> None:
         """A catalogue record changed: whatever was computed from the tenant's catalogue ends with this commit."""
