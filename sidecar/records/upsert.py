@@ -36,7 +36,7 @@ def settle(
     With ``overrule`` they replace what is stored whatever it is: newer, or append-only.
     """
     settled: Settled[K] = Settled()
-    known = dict(stored)
+    known: dict[K, Stored | Prepared] = dict(stored)
     for key, given in offered:
         record, before = given, known.get(key)
         if before is not None and record.inherit is not None:
@@ -48,8 +48,7 @@ def settle(
         if before is not None and not overrule and _older(record.updated_at_ms, before.updated_at_ms):
             settled.stale += 1
             continue
-        known[key] = Stored(record.updated_at_ms, record.doc)
-        settled.write[key] = record
+        known[key] = settled.write[key] = record
     return settled
 
 

@@ -26,14 +26,6 @@ class _Found(NamedTuple):
     stored: Stored
 
 
-class _Entry(NamedTuple):
-    """What is to be written, and in whose place."""
-
-    row: int | None
-    label: int
-    record: Prepared
-
-
 @dataclass
 class Interned:
     """Ids already looked up. Forgotten whenever a transaction is rolled back, for the ids may not exist then.
@@ -121,40 +113,46 @@ class Writer:
         settled = settle(table.kind, ((record.key, record) for record in records), stored, overrule=overrule)
         if settled.conflicts:
             raise RecordConflict(settled.conflicts)
-        entries = []
+        replaced, added = [], []
         for key, record in settled.write.items():
             before, label = found.get(key), self._label(tenant_id, record)
-            if before is not None:
-                self._counts[before.label] -= 1
             self._counts[label] += 1
-            entries.append(_Entry(before.row if before is not None else None, label, record))
-        self._write(table, tenant_id, entries)
+            values = (
+                *(tenant_id, label, *record.key, *record.order, *record.columns),
+                *(record.updated_at_ms, record.doc, record.source),
+            )
+            if before is None:
+                added.append(values)
+            else:
+                self._counts[before.label] -= 1
+                replaced.append((before.row, *values))
+        if settled.write:
+            self._write(table, replaced, added)
+            self._write_lists(table, tenant_id, settled.write)
+            self._authority(table, tenant_id)
         return settled.stale
 
-    def _write(self, table: Table, tenant_id: int, entries: Sequence[_Entry]) -> None:
-        if not entries:
-            return
+    def _write(self, table: Table, replaced: Sequence[tuple[Any, ...]], added: Sequence[tuple[Any, ...]]) -> None:
+        """Write rows: in the place of others, whose numbers come first, or new ones."""
         names = ["_tenant", "_label", *table.key, *table.order]
         names += [quoted(column.name) for column in table.single] + ["_updated", "_doc", "_source"]
-        self._forget_lists(table, [entry.row for entry in entries if entry.row is not None])
-        replaced = [(entry.row, *_values(tenant_id, entry)) for entry in entries if entry.row is not None]
-        added = [_values(tenant_id, entry) for entry in entries if entry.row is None]
         marks = ", ".join("?" * len(names))
+        self._forget_lists(table, [row for row, *_ in replaced] if table.lists else ())
         self._connection.executemany(
             f"INSERT OR REPLACE INTO {table.name} (_row, {', '.join(names)}) VALUES (?, {marks})", replaced
         )
         self._connection.executemany(f"INSERT INTO {table.name} ({', '.join(names)}) VALUES ({marks})", added)
-        if table.lists:
-            self._write_lists(table, tenant_id, entries)
-        self._authority(table, tenant_id)
 
-    def _write_lists(self, table: Table, tenant_id: int, entries: Sequence[_Entry]) -> None:
-        rows = self._stored(table, tenant_id, [entry.record.key for entry in entries])
+    def _write_lists(self, table: Table, tenant_id: int, records: Mapping[Key, Prepared]) -> None:
+        """Write the values of list columns, of records that are written."""
+        if not table.lists:
+            return
+        found = self._stored(table, tenant_id, list(records))
         for position, column in enumerate(table.lists):
             values = [
-                (tenant_id, value, entry.label, *entry.record.order, *entry.record.key, rows[entry.record.key].row)
-                for entry in entries
-                for value in dict.fromkeys(entry.record.lists[position])
+                (tenant_id, value, found[key].label, *record.order, *key, found[key].row)
+                for key, record in records.items()
+                for value in dict.fromkeys(record.lists[position])
             ]
             marks = ", ".join("?" * (4 + len(table.order) + len(table.key)))
             names = ", ".join(("_tenant", "_value", "_label", *table.order, *table.key, "_row"))
@@ -162,7 +160,7 @@ class Writer:
                 f"INSERT INTO {table.list_table(column.name)} ({names}) VALUES ({marks})", values
             )
 
-    def _forget_lists(self, table: Table, rows: Sequence[int | None]) -> None:
+    def _forget_lists(self, table: Table, rows: Sequence[int]) -> None:
         for column in table.lists:
             self._connection.executemany(
                 f"DELETE FROM {table.list_table(column.name)} WHERE _row = ?", [(row,) for row in rows]
@@ -234,11 +232,3 @@ class Writer:
 def _document(table: Table) -> str:
     """The stored document where the write rule compares with it, else an empty one."""
     return "r._doc" if compares_documents(table.kind) else "x''"
-
-
-def _values(tenant_id: int, entry: _Entry) -> tuple[Any, ...]:
-    record = entry.record
-    return (
-        *(tenant_id, entry.label, *record.key, *record.order, *record.columns),
-        *(record.updated_at_ms, record.doc, record.source),
-    )
