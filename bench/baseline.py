@@ -115,6 +115,11 @@ class Postgres:
 
             yield page
 
+    async def close(self) -> None:
+        """End the connections."""
+        if self._pool is not None:
+            await self._pool.close()
+
     @asynccontextmanager
     async def _transaction(self) -> AsyncIterator["PoolConnectionProxy[asyncpg.Record]"]:
         if self._pool is None:
@@ -160,7 +165,7 @@ class Handlers:
             for name, kind in COLLECTIONS.items():
                 rows = await page(kind, limit + 1)
                 shown = rows[:limit]
-                parts[name] = _joined(shown)
+                parts[name] = joined(shown)
                 counts[name] = len(shown)
                 more = len(rows) > limit
                 following[name] = {"after_collection": name, "after_id": shown[-1][0]} if more else None
@@ -175,10 +180,11 @@ class Handlers:
             rows = await page(kind, limit + 1)
         shown = rows[:limit]
         cursor = b64encode(orjson.dumps(shown[-1][0])).decode() if len(rows) > limit else None
-        return _answer({"records": _joined(shown)}, {"count": len(shown), "kind": kind, "limit": limit, "next": cursor})
+        return _answer({"records": joined(shown)}, {"count": len(shown), "kind": kind, "limit": limit, "next": cursor})
 
 
-def _joined(rows: Rows) -> bytes:
+def joined(rows: Rows) -> bytes:
+    """The documents as a list."""
     return b"[" + b",".join([row[1] for row in rows]) + b"]"
 
 

@@ -17,6 +17,7 @@ import bench_page
 import bench_rls
 import bench_rss
 import bench_scale
+import bench_store
 import bench_workers
 from measure import Result
 
@@ -30,6 +31,7 @@ BENCHES: dict[str, Bench] = {
     "cold": bench_cold.main,
     "engine": bench_engine.main,
     "scale": bench_scale.main,
+    "store": bench_store.main,
     "workers": bench_workers.main,
     "rls": bench_rls.main,
 }

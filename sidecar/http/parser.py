@@ -74,12 +74,13 @@ class Parser(HttpRequestParser):
                 raise
             self.body_broken = True  # aiohttp tells the next request, which will never be; its reader would wait
             return (), False, b""
+        seen = self._header_seen + (0 if inside_body and not messages else len(data))
         if messages:
             self._header_seen, self.body = 0, messages[-1][1]
-            largest = max(_size(message) for message, _ in messages)
+            # what came at once and is short has no block that is too long
+            largest = max(_size(message) for message, _ in messages) if seen > self._header_bytes else seen
         else:
-            self._header_seen += 0 if inside_body else len(data)
-            largest = self._header_seen
+            self._header_seen = largest = seen
         if largest > self._header_bytes:
             raise LineTooLong(b"the header block", self._header_bytes)
         if not all(_answerable(message) for message, _ in messages):
@@ -96,7 +97,8 @@ def too_large(error: BaseException | None) -> bool:
 
 def _answerable(message: RawRequestMessage) -> bool:
     """Whether a request expects nothing but to be told to go on."""
-    return all(expected.lower() == CONTINUE for expected in message.headers.getall("Expect", ()))
+    headers = message.headers
+    return "Expect" not in headers or all(expected.lower() == CONTINUE for expected in headers.getall("Expect"))
 
 
 def _size(message: RawRequestMessage) -> int:

@@ -132,7 +132,7 @@ async def list_records(request: web.Request) -> web.Response:
     service, name = request.app[SERVICE], _part(request, _KIND)
     if name not in service.kinds:
         raise any_kind.no_record()
-    page = forms.records_form(service.kinds[name]).read(_asked_for(request))
+    page = service.record_forms[name].read(_asked_for(request))
     async with reading(request, (name,)) as asked:
         bond = Bond(asked.caller, name, page.canonical)
         after = None if page.cursor is None else _opened(service.sealer, page.cursor, bond)

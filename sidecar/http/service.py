@@ -2,14 +2,16 @@
 
 import time
 from collections import OrderedDict
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from functools import cached_property
 
 from aiohttp import web
 
 from sidecar.http.cursor import Sealer
 from sidecar.http.metrics import Metrics
+from sidecar.http.query import Form, RecordsAsked, records_form
 from sidecar.identity.authenticate import Peers
 from sidecar.identity.caller import Caller, Identity
 from sidecar.identity.callers import Callers
@@ -81,6 +83,11 @@ class Service:
     retention: Sequence[Rule] = ()
     catalogues: Catalogues = field(default_factory=Catalogues)
     metrics: Metrics = field(default_factory=Metrics)
+
+    @cached_property
+    def record_forms(self) -> Mapping[str, Form[RecordsAsked]]:
+        """The parameters of each kind's page."""
+        return {name: records_form(kind) for name, kind in self.kinds.items()}
 
 
 SERVICE: web.AppKey[Service] = web.AppKey("service", Service)

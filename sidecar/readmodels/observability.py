@@ -1,7 +1,7 @@
 """Everything that tells how one run is doing: its waits, decisions, rows, audit, log, and what blocks it."""
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -94,9 +94,9 @@ def _view(query: ObservabilityQuery, run: Record, found: Found) -> View:
         "source": "stateful_runtime_observability",
         "run": run,
         "current_wait": active[0] if active else None,
-        "waits": _shown(found["waits"]),
+        "waits": found["waits"].shown,
         "policy_decisions": [summary(record, _DECISION) for record in decisions],
-        "reliability": {name: _shown(page) for name, page in rows.items()},
+        "reliability": {name: page.shown for name, page in rows.items()},
         "audit": {
             "protected_events": [_audit(row) for row in found["protected_events"].rows],
             "payload_policy": "redacted_payload_digest_only",
@@ -150,14 +150,14 @@ def _events(page: Page) -> View:
     correlated = [record for record in records if "causation_id" in record or "correlation_id" in record]
     return {
         "latest": summary(records[-1], _EVENT) if records else None,
-        "tail": _shown(page),
+        "tail": page.shown,
         "correlation_ids": [summary(record, _CORRELATION) for record in correlated],
     }
 
 
 def _snapshots(page: Page) -> View:
     latest = summary(page.rows[-1].record(), _SNAPSHOT) if page.rows else None
-    return {"latest": latest, "items": _shown(page)}
+    return {"latest": latest, "items": page.shown}
 
 
 def _counts(found: Found, active_waits: int) -> View:
@@ -172,7 +172,3 @@ def _counts(found: Found, active_waits: int) -> View:
 
 def _records(page: Page) -> list[dict[str, Any]]:
     return [row.record() for row in page.rows]
-
-
-def _shown(page: Page) -> Sequence[orjson.Fragment]:
-    return [row.shown for row in page.rows]

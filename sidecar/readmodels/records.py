@@ -30,7 +30,7 @@ def records(query: RecordsQuery) -> Plan[RecordsPage]:
     [page] = yield [Read(query.kind, query.limit, query.where, query.after)]
     view = {
         "kind": query.kind,
-        "records": [row.shown for row in page.rows],
+        "records": page.shown,
         "count": len(page.rows),
         "limit": query.limit,
     }

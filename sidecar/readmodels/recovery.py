@@ -40,7 +40,7 @@ def resume_plan(query: ResumeQuery, verdicts: Verdicts) -> Plan[View]:
         Read("compensation", query.limit, (within, RECOVERABLE)),
     ]
     record = run_of(pages[:2], query.run_id).record()
-    completed, uncertain, dead_letters, compensations = ([row.shown for row in page.rows] for page in pages[2:])
+    completed, uncertain, dead_letters, compensations = pages[2:]
     nodes = _nodes(record)
     points = _safe_points(record["status"], nodes)
     return {
@@ -51,18 +51,18 @@ def resume_plan(query: ResumeQuery, verdicts: Verdicts) -> Plan[View]:
         "run_status": record["status"],
         **nodes,
         "last_failure": (record.get("recovery") or {}).get("last_failure"),
-        "completed_effects": completed,
-        "uncertain_effects": uncertain,
-        "dead_letters": dead_letters,
-        "pending_compensations": compensations,
+        "completed_effects": completed.shown,
+        "uncertain_effects": uncertain.shown,
+        "dead_letters": dead_letters.shown,
+        "pending_compensations": compensations.shown,
         "safe_resume_points": points,
-        "operator_choices": list(_choices(points, uncertain, dead_letters, compensations)),
+        "operator_choices": list(_choices(points, uncertain.rows, dead_letters.rows, compensations.rows)),
         "audit_summary": {
-            "completed_effect_count": len(completed),
-            "uncertain_effect_count": len(uncertain),
-            "dead_letter_count": len(dead_letters),
-            "pending_compensation_count": len(compensations),
-            "requires_operator_review": bool(uncertain or dead_letters or compensations),
+            "completed_effect_count": len(completed.rows),
+            "uncertain_effect_count": len(uncertain.rows),
+            "dead_letter_count": len(dead_letters.rows),
+            "pending_compensation_count": len(compensations.rows),
+            "requires_operator_review": bool(uncertain.rows or dead_letters.rows or compensations.rows),
         },
     }
 

@@ -140,7 +140,7 @@ def _collections(asked: _Asked, anchor: _Anchor | None) -> Plan[View]:
     found = {name: Page(()) if request is None else next(answered) for name, request in requests.items()}
     query = asked.query
     return {
-        **{name: [row.shown for row in page.rows] for name, page in found.items()},
+        **{name: page.shown for name, page in found.items()},
         "counts": {name: len(page.rows) for name, page in found.items()},
         "limit": query.limit,
         "pagination": {

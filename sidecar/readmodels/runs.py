@@ -90,8 +90,8 @@ def run_detail(query: RunQuery, verdicts: Verdicts, catalogue: SeenCatalogue) ->
     beside = Beside(_last(pending) or _last(last), _last(first), _last(events), _last(snapshots))
     return {
         **run_row(run, beside, ScopeSummaries(catalogue, verdicts.now_ms), "detail"),
-        "events": [row.shown for row in events.rows],
-        "snapshots": [row.shown for row in snapshots.rows],
+        "events": events.shown,
+        "snapshots": snapshots.shown,
     }
 
 

@@ -40,7 +40,7 @@ def events(run_id: str, query: EventsQuery) -> Plan[View]:
     [page] = yield [Read("event", window, tuple(where), last=query.tail is not None)]
     return {
         "run_id": run_id,
-        "events": [row.shown for row in page.rows],
+        "events": page.shown,
         "count": len(page.rows),
         "last_seq": page.rows[-1].position.order[0] if page.rows else None,
         "limit": window,
@@ -55,7 +55,7 @@ def snapshots(run_id: str, query: SnapshotsQuery) -> Plan[View]:
     [page] = yield [Read("snapshot", query.limit, (Is("run_id", (run_id,)),), last=True)]
     return {
         "run_id": run_id,
-        "snapshots": [row.shown for row in page.rows],
+        "snapshots": page.shown,
         "count": len(page.rows),
         "latest_seq": page.rows[-1].position.order[0] if page.rows else None,
         "limit": query.limit,

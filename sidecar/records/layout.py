@@ -12,7 +12,7 @@ from typing import Any
 
 from sidecar.records.forms import folded
 from sidecar.records.kind import Column, Kind
-from sidecar.records.store import Contains, Edge, Is, Page, Position, Read, Row, Where
+from sidecar.records.store import Contains, Edge, Is, Page, Position, Read, Row, Unmasked, Where
 
 
 def quoted(name: str) -> str:
@@ -127,6 +127,14 @@ def filter_form(column: Column, value: str | int | bool) -> str | int | bool:
 def page(rows: list[Row], request: Read, *, more: bool) -> Page:
     """The rows of a walk as a page: from the end of the order they come turned round."""
     return Page(tuple(reversed(rows) if request.last else rows), more)
+
+
+def plain_page(table: Table, found: list[tuple[Any, ...]], request: Read) -> Page:
+    """The page of records that are shown as they are stored; one more than the page holds tells that there are more."""
+    raws = found[: request.limit]
+    if request.last:
+        raws.reverse()
+    return Page(Unmasked(request.kind, len(table.order), raws), len(found) > request.limit)
 
 
 def single(request: Edge, value: str) -> Read:

@@ -1,10 +1,11 @@
 """The protocol every store keeps: one snapshot behind the tenant wall, pages over visible labels, one writer."""
 
-from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from hashlib import blake2b
-from typing import Any, NamedTuple, Protocol
+from operator import itemgetter
+from typing import Any, NamedTuple, Protocol, overload
 
 import orjson
 
@@ -77,12 +78,51 @@ class Row(NamedTuple):
         return orjson.Fragment(self.raw[1] if self.masked is None else self.masked)
 
 
+class Unmasked(Sequence[Row]):
+    """Rows of one kind that are shown as they are stored. Each is made when it is looked at: most only go out."""
+
+    __slots__ = ("_kind", "_orders", "_raws")
+
+    def __init__(self, kind: str, orders: int, raws: Sequence[tuple[Any, ...]]) -> None:
+        self._kind = kind
+        self._orders = orders
+        self._raws = raws
+
+    def __len__(self) -> int:
+        return len(self._raws)
+
+    @overload
+    def __getitem__(self, index: int) -> Row: ...
+
+    @overload
+    def __getitem__(self, index: slice) -> Sequence[Row]: ...
+
+    def __getitem__(self, index: int | slice) -> Row | Sequence[Row]:
+        if isinstance(index, slice):
+            return Unmasked(self._kind, self._orders, self._raws[index])
+        return Row(self._kind, self._orders, self._raws[index])
+
+    def __iter__(self) -> Iterator[Row]:
+        return (Row(self._kind, self._orders, raw) for raw in self._raws)
+
+    def documents(self) -> Iterable[bytes]:
+        """The documents alone."""
+        return map(itemgetter(1), self._raws)
+
+
 @dataclass(frozen=True, slots=True)
 class Page:
     """The rows of one read, in order. ``more`` tells that the next visible row exists."""
 
-    rows: tuple[Row, ...]
+    rows: Sequence[Row]
     more: bool = False
+
+    @property
+    def shown(self) -> orjson.Fragment:
+        """The list of the documents' bytes, to be placed in a response unparsed."""
+        rows = self.rows
+        documents = rows.documents() if isinstance(rows, Unmasked) else [row.doc for row in rows]
+        return orjson.Fragment(b"[" + b",".join(documents) + b"]")
 
 
 @dataclass(frozen=True, slots=True)

@@ -58,7 +58,7 @@ async def test_a_merge_sorts_nothing(tmp_path: Path, column: str | None, last: b
     """The lanes of a statement are walked along their indexes and merged; none is sorted or scanned."""
     await SqliteStore(tmp_path / "s.db", Kinds({"note": NOTE}), refuse).close()
     path = sql.path(Table(NOTE), column)
-    statement = " UNION ALL ".join([path.arm] * 3) + f" ORDER BY {sql.ordinals(path, 3, last)}"
+    statement = sql.merged(path, "", 3, last)
     with sqlite3.connect(tmp_path / "s.db") as connection:
         bound = (1,) * statement.count("?")
         plan = [step for *_, step in connection.execute(f"EXPLAIN QUERY PLAN {statement}", bound)]

@@ -8,7 +8,7 @@ from typing import Any
 
 import orjson
 
-from sidecar.records.layout import Table, page, single
+from sidecar.records.layout import Table, page, plain_page, single
 from sidecar.records.sqlite import sql
 from sidecar.records.sqlite.sql import Path
 from sidecar.records.sqlite.walk import Place, Walked, records
@@ -86,14 +86,12 @@ def _shown(
     table: Table, request: Read, found: Walked, clean: frozenset[int], show: Callable[[Row], Row | None]
 ) -> Page:
     """The page of what is found, as it may be shown."""
-    orders = len(table.order)
     first = list(islice(found, request.limit + 1))
     if clean.issuperset(map(_label, first)):  # nothing to judge or to mask, as mostly: no need to look at each
-        rows = [Row(request.kind, orders, raw) for raw in first[: request.limit]]
-        return page(rows, request, more=len(first) > request.limit)
+        return plain_page(table, first, request)
     shown: list[Row] = []
     for raw in chain(first, found):
-        stored = Row(request.kind, orders, raw)
+        stored = table.row(raw)
         row = stored if raw[0] in clean else show(stored)
         if row is not None:
             if len(shown) == request.limit:

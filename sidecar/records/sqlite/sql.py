@@ -11,6 +11,8 @@ from sidecar.records.layout import Table, filter_form, quoted, storable
 from sidecar.records.store import Above, Below, Contains, Is, Position, Where
 
 Values = tuple[str | int, ...]
+PLACE = 3
+"""The number of the result column at which a record's place begins, behind its label and document."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,7 +23,7 @@ class Clause:
     values: Values = ()
 
     def __add__(self, other: "Clause") -> "Clause":
-        return Clause(self.text + other.text, self.values + other.values)
+        return Clause(self.text + other.text, self.values + other.values) if other.text else self
 
 
 @dataclass(frozen=True, eq=False)
@@ -226,11 +228,25 @@ def numbered(condition: Clause, first: int) -> str:
     return condition.text.replace("?", "?%d") % tuple(range(first, first + len(condition.values)))
 
 
-def ordinals(path: Path, first: int, last: bool) -> str:
-    """ORDER BY the place, by the numbers of its result columns, for a merge of several walks."""
+@lru_cache(4_096)
+def merged(path: Path, condition: str, lanes: int, last: bool, number: int = 0) -> str:
+    """The records of so many lanes in one order. Binds for each lane what ``arm`` binds, and the condition's values.
+
+    Statements that are open at once have another ``number``: of one text only one is kept compiled.
+    """
     direction = " DESC" if last else ""
     width = len(path.table.order + path.table.key)
-    return ", ".join(f"{number}{direction}" for number in range(first, first + width))
+    order = ", ".join(f"{column}{direction}" for column in range(PLACE, PLACE + width))
+    return f"/* {number} */ {' UNION ALL '.join([path.arm + condition] * lanes)} ORDER BY {order}"
+
+
+@lru_cache(4_096)
+def along(path: Path, condition: str, last: bool) -> str:
+    """All records of the tenant in order. Binds the tenant, and the condition's values."""
+    return (
+        f"SELECT i._label, i._doc, {path.place} FROM {path.of_tenant} WHERE i._tenant = ?{condition} "
+        f"ORDER BY {path.sorted(last)}"
+    )
 
 
 def stored_values(path: Path, values: Sequence[str | int | bool]) -> list[str | int]:

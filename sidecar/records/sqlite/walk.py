@@ -36,6 +36,8 @@ AT_FIRST, FOR_LABELS, FOR_SHOWN = 8, 32, 4
 """How many hidden records are stepped over there: some at first, one more for so many labels, and one more for so many
 records that are shown. It costs a fraction of what the lanes' heads cost.
 """
+LEAST_FETCHED, MOST_FETCHED = 4, 32
+"""How many records are looked at together there."""
 NO_LANE: Lane = (None, -1)
 _DOCUMENT = 1
 _place = itemgetter(slice(_DOCUMENT + 1, None))
@@ -67,7 +69,7 @@ class Place:
 def records(at: Place, table: Table, request: Read, labels: frozenset[int]) -> Walked:
     """The records of a read under some labels, in walking direction, each once."""
     path, equality = sql.choose(table, request.where)
-    walk = _Walk(at, path, sql.residual(path, at.tenant_id, request.where), request.last)
+    walk = _Walk(at, path, sql.residual(path, at.tenant_id, request.where), request.last, request.limit + 1)
     if equality is None:
         return walk.under(labels, request.after)
     found = walk.along(_lanes(at, path, equality.values, labels), request.after)
@@ -92,12 +94,13 @@ def _once(found: Iterator[Raw]) -> Generator[Raw, None, None]:
 
 @dataclass(frozen=True, slots=True)
 class _Walk:
-    """One way through a kind's records: an index, what else must hold, and the direction."""
+    """One way through a kind's records: an index, what else must hold, the direction, and how many are needed."""
 
     at: Place
     path: Path
     condition: Clause
     last: bool
+    wanted: int
 
     def under(self, labels: frozenset[int], after: Position | None) -> Walked:
         """The records of the labels: each label is a lane, unless there are so many that the tenant's index may do."""
@@ -128,20 +131,14 @@ class _Walk:
         yield from self._merged([lane for lane, _ in headed], condition, number)
 
     def _merged(self, lanes: Sequence[Lane], condition: Clause, number: int = 0) -> Walked:
-        """The records of a few lanes from one statement, which steps only as far as it is read.
-
-        Statements that are open at once have another ``number``: of one text only one is kept compiled.
-        """
+        """The records of a few lanes from one statement, which steps only as far as it is read."""
         if not lanes:
             return _once(iter(()))
-        path, tenant = self.path, self.at.tenant_id
-        arms = _arms(len(lanes))
+        tenant, arms = self.at.tenant_id, _arms(len(lanes))
         lanes = [*lanes, *[NO_LANE] * (arms - len(lanes))]
-        arm = path.arm + condition.text
-        keyed = [(label,) if path.column is None else (tenant, value, label) for value, label in lanes]
-        order = sql.ordinals(path, _DOCUMENT + 2, self.last)
+        keyed = [(label,) if self.path.column is None else (tenant, value, label) for value, label in lanes]
         return self.at.connection.execute(
-            f"/* {number} */ {' UNION ALL '.join([arm] * arms)} ORDER BY {order}",
+            sql.merged(self.path, condition.text, arms, self.last, number),
             [bound for key in keyed for bound in (*key, *condition.values)],
         )
 
@@ -180,21 +177,16 @@ class _Walk:
         """
         path = self.path
         condition = self.condition + path.beyond(after, self.last)
-        cursor = self.at.connection.execute(
-            f"SELECT i._label, i._doc, {path.place} FROM {path.of_tenant} WHERE i._tenant = ?{condition.text} "
-            f"ORDER BY {path.sorted(self.last)}",
-            (self.at.tenant_id, *condition.values),
-        )
-        shown = hidden = 0
-        for raw in cursor:
-            if raw[0] in labels:
-                shown += 1
-                yield raw
-                continue
-            hidden += 1
-            if patience is not None and hidden > patience + shown // FOR_SHOWN:
+        statement = sql.along(path, condition.text, self.last)
+        cursor = self.at.connection.execute(statement, (self.at.tenant_id, *condition.values))
+        shown = looked = 0
+        while found := cursor.fetchmany(min(max(self.wanted - shown, LEAST_FETCHED), MOST_FETCHED)):
+            seen = [raw for raw in found if raw[0] in labels]
+            yield from seen
+            shown, looked = shown + len(seen), looked + len(found)
+            if patience is not None and looked - shown > patience + shown // FOR_SHOWN:
                 # lanes are walked faster from their heads than from behind a place
-                return path.table.position(raw[_DOCUMENT + 1 :]) if shown else after, False
+                return path.table.position(found[-1][_DOCUMENT + 1 :]) if shown else after, False
         return None, True
 
 
