@@ -62,7 +62,7 @@ class Callers:
                 operator_without_units=self._operator_without_units,
             )
             kept = _Kept(authority, snap.authority_version, now_ms)
-            if not hasattr(snap, "put"):  # a change may yet be undone, and its version be given to another one
+            if snap.committed:
                 _keep(self._callers, identity, kept, MOST_CALLERS)
         return kept.authority
 
@@ -86,7 +86,7 @@ class Callers:
                 [orjson.loads(document) for document in await snap.authority(kind)] for kind in CATALOGUE_KINDS
             ]
             known = Catalogue.of(*documents)
-            if not hasattr(snap, "put"):
+            if snap.committed:
                 _keep(self._catalogues, snap.tenant, (snap.authority_version, known), MOST_CATALOGUES)
         return known
 

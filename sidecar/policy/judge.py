@@ -159,7 +159,7 @@ class Judge:
         fresh: Labels = []
         if shelf.newest < snap.newest_label:
             fresh = [(label, orjson.loads(body)) for label, body in await snap.labels(kind, seen)]
-        if hasattr(snap, "put"):  # a change may yet be undone and its label ids given to others: nothing of it is kept
+        if not snap.committed:
             return known.grown([*shelf.labels, *fresh]) if fresh or known.last != seen else known
         if shelf.newest < snap.newest_label:
             shelf = self._stocked((snap.tenant, kind), fresh, snap.newest_label)

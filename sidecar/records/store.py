@@ -300,6 +300,8 @@ class Snapshot(Protocol):
     """Whether the tenant has ever had a membership record."""
     newest_label: int
     """At least the greatest label id of the tenant. Whoever knows all labels up to it has none to ask for."""
+    committed: bool
+    """Whether what it shows is stored for good. What a change shows may be undone, and its ids be given to others."""
 
     async def labels(self, kind: str, after: int) -> Sequence[tuple[int, bytes]]:
         """The kind's labels with an id above ``after``, ascending, each with its pruned record."""

@@ -86,6 +86,8 @@ async def _look(connection: Connection, tenant: Tenant) -> _Opened:
 class PostgresSnapshot:
     """One read transaction of one tenant."""
 
+    committed = True
+
     def __init__(self, at: Place, tenant: Tenant, look: _Opened, tables: Mapping[str, Table]) -> None:
         self.tenant = tenant
         self.authority_version = look.authority_version
@@ -121,6 +123,8 @@ class PostgresSnapshot:
 
 class PostgresChange(PostgresSnapshot):
     """A write transaction of one tenant: what it reads includes what it put."""
+
+    committed = False
 
     def __init__(self, at: Place, tenant: Tenant, look: _Opened, tables: Mapping[str, Table], writer: Writer) -> None:
         super().__init__(at, tenant, look, tables)

@@ -41,6 +41,8 @@ WAIT_S = 10.0
 class SqliteSnapshot:
     """One read transaction of one tenant."""
 
+    committed = True
+
     def __init__(self, connection: sqlite3.Connection, tenant: Tenant, store: "SqliteStore", run: Run[Any]) -> None:
         self.tenant = tenant
         self._connection = connection
@@ -93,6 +95,8 @@ class SqliteSnapshot:
 
 class SqliteChange(SqliteSnapshot):
     """A write transaction of one tenant: what it reads includes what it put."""
+
+    committed = False
 
     def __init__(self, connection: sqlite3.Connection, tenant: Tenant, store: "SqliteStore", run: Run[Any]) -> None:
         super().__init__(connection, tenant, store, run)
@@ -198,20 +202,20 @@ class SqliteStore:
             # SQLite counts a cached statement's steps over all its runs: the handler counts for itself.
             ticks = count(1)
             try:
-                with _watched(connection, lambda: next(ticks) * TICK > STEP_BUDGET):
-                    return work()
+                return _watched(connection, lambda: next(ticks) * TICK > STEP_BUDGET, work)
             except sqlite3.OperationalError as error:
                 if error.sqlite_errorcode != sqlite3.SQLITE_INTERRUPT:
                     raise
             deadline = time.monotonic() + self._timeout
-            with _watched(connection, lambda: time.monotonic() > deadline):
-                slow = asyncio.get_running_loop().run_in_executor(self._slow, work)
-                try:
-                    return await asyncio.shield(slow)
-                except asyncio.CancelledError:
-                    connection.interrupt()
-                    await asyncio.wait([slow])  # nobody else gets the connection while the thread is on it
-                    raise
+            slow = asyncio.get_running_loop().run_in_executor(
+                self._slow, lambda: _watched(connection, lambda: time.monotonic() > deadline, work)
+            )
+            try:
+                return await asyncio.shield(slow)
+            except asyncio.CancelledError:
+                connection.interrupt()
+                await asyncio.wait([slow])  # nobody else gets the connection while the thread is on it
+                raise
 
         return run
 
@@ -374,14 +378,13 @@ class SqliteStore:
         self._idle.clear()
 
 
-@contextmanager
-def _watched(connection: sqlite3.Connection, over: Callable[[], bool]) -> Iterator[None]:
-    """Interrupts what the connection does once it is over. It ends with the work, or it would interrupt the next."""
+def _watched(connection: sqlite3.Connection, over: Callable[[], bool], work: Callable[[], T]) -> T:
+    """Work whose statements are interrupted once it is over."""
     connection.set_progress_handler(over, TICK)
     try:
-        yield
+        return work()
     finally:
-        connection.set_progress_handler(None, 0)
+        connection.set_progress_handler(None, 0)  # or it would interrupt what comes next
 
 
 @contextmanager
