@@ -43,7 +43,7 @@ class Trust:
     requests_per_tenant: int = 64
 
 
-Key = tuple[str, str, Tenant, int]
+Key = tuple[str, str, Tenant, str, int]
 
 
 class Catalogues:
@@ -55,7 +55,7 @@ class Catalogues:
     async def seen(self, asked: "Asked") -> SeenCatalogue:
         """The units, grants and bindings this caller sees. Raises StoreError."""
         verdicts, tenant = asked.verdicts, asked.snap.tenant
-        key = (verdicts.revision, verdicts.caller.digest, tenant, asked.snap.authority_version)
+        key = (verdicts.revision, verdicts.caller.digest, tenant, asked.snap.history, asked.snap.authority_version)
         known = self._kept.get(key)
         if known is None:
             known = await asked.carry_out(seen_catalogue())

@@ -14,6 +14,8 @@ from sidecar.records.store import Snapshot, Tenant
 
 CATALOGUE_KINDS = ("org_unit", "org_unit_membership", "org_unit_access_grant")
 """Units, memberships and grants: what authority is computed from."""
+Version = tuple[str, int]
+"""How often the tenant's catalogue changed, in which history of the store."""
 MOST_CATALOGUES = 256
 MOST_CALLERS = 10_000
 
@@ -23,10 +25,10 @@ class _Kept:
     """A caller and the stretch of time (Unix milliseconds) in which it is right: from ``since_ms``, before its end."""
 
     authority: Authority
-    version: int
+    version: Version
     since_ms: int
 
-    def holds(self, version: int, now_ms: int) -> bool:
+    def holds(self, version: Version, now_ms: int) -> bool:
         """Whether it is of the tenant's authority version, and nothing begins or ends between."""
         return (
             self.version == version
@@ -40,7 +42,7 @@ class Callers:
 
     def __init__(self, *, operator_without_units: bool = True) -> None:
         self._operator_without_units = operator_without_units
-        self._catalogues: OrderedDict[Tenant, tuple[int, Catalogue]] = OrderedDict()
+        self._catalogues: OrderedDict[Tenant, tuple[Version, Catalogue]] = OrderedDict()
         self._callers: OrderedDict[Identity, _Kept] = OrderedDict()
 
     async def caller(self, identity: Identity, snap: Snapshot, now_ms: int) -> Caller:
@@ -52,7 +54,8 @@ class Callers:
         if snap.tenant != identity.tenant:
             raise ValueError("an identity has its authority from its own tenant only")
         kept = self._callers.get(identity)
-        if kept is None or not kept.holds(snap.authority_version, now_ms):
+        version = (snap.history, snap.authority_version)
+        if kept is None or not kept.holds(version, now_ms):
             catalogue = await self._catalogue(snap)
             authority = authority_of(
                 identity,
@@ -61,7 +64,7 @@ class Callers:
                 managed=snap.managed,
                 operator_without_units=self._operator_without_units,
             )
-            kept = _Kept(authority, snap.authority_version, now_ms)
+            kept = _Kept(authority, version, now_ms)
             if snap.committed:
                 _keep(self._callers, identity, kept, MOST_CALLERS)
         return kept.authority
@@ -80,14 +83,15 @@ class Callers:
         )
 
     async def _catalogue(self, snap: Snapshot) -> Catalogue:
+        current = (snap.history, snap.authority_version)
         version, known = self._catalogues.get(snap.tenant, (None, None))
-        if known is None or version != snap.authority_version:
+        if known is None or version != current:
             documents = [
                 [orjson.loads(document) for document in await snap.authority(kind)] for kind in CATALOGUE_KINDS
             ]
             known = Catalogue.of(*documents)
             if snap.committed:
-                _keep(self._catalogues, snap.tenant, (snap.authority_version, known), MOST_CATALOGUES)
+                _keep(self._catalogues, snap.tenant, (current, known), MOST_CATALOGUES)
         return known
 
 

@@ -18,8 +18,8 @@ K = TypeVar("K")
 V = TypeVar("V")
 Place = tuple[str, Tenant, str]
 """Where a standing is kept: by its caller's digest, tenant and kind."""
-Stamp = tuple[str, int]
-"""What it was made under: revision and authority version. Under others it is made anew, in the same place."""
+Stamp = tuple[str, str, int]
+"""What it was made under: revision, history of the store, authority version. Under others it is made anew."""
 
 MOST_LABELS = 2_000_000
 """How many label verdicts are kept, over all callers: some 200 MB."""
@@ -90,8 +90,9 @@ def _masked(row: Row, masks: frozenset[Mask], fields: Sequence[str]) -> Row | No
 
 @dataclass(slots=True)
 class _Shelf:
-    """The labels of one kind of one tenant: all that there are up to the id ``newest``."""
+    """The labels of one kind of one tenant, in one history of the store: all that there are up to the id ``newest``."""
 
+    history: str
     labels: Labels = field(default_factory=list)
     newest: int = 0
 
@@ -145,7 +146,8 @@ class Judge:
         for kind in kinds:
             policies = bundle.of(kind)
             if policies is not None:
-                place, stamp = (caller.digest, caller.tenant, kind), (bundle.revision, snap.authority_version)
+                place = (caller.digest, caller.tenant, kind)
+                stamp = (bundle.revision, snap.history, snap.authority_version)
                 kept = self._standings.find(place)
                 known = kept[1] if kept is not None and kept[0] == stamp else Standing(Authority(policies, caller))
                 found[kind] = await self._current(place, stamp, known, snap)
@@ -154,7 +156,7 @@ class Judge:
     async def _current(self, place: Place, stamp: Stamp, known: Standing, snap: Snapshot) -> Standing:
         """The standing with every label that the snapshot has."""
         kind = place[2]
-        shelf = self._shelves.find((snap.tenant, kind)) or _Shelf()
+        shelf = self._shelf((snap.tenant, kind), snap.history)
         seen = _last(shelf.labels)
         fresh: Labels = []
         if shelf.newest < snap.newest_label:
@@ -162,16 +164,21 @@ class Judge:
         if not snap.committed:
             return known.grown([*shelf.labels, *fresh]) if fresh or known.last != seen else known
         if shelf.newest < snap.newest_label:
-            shelf = self._stocked((snap.tenant, kind), fresh, snap.newest_label)
+            shelf = self._stocked((snap.tenant, kind), snap.history, fresh, snap.newest_label)
         if known.last == _last(shelf.labels):
             return known
         grown = known.grown(shelf.labels)
         self._standings.keep(place, (stamp, grown), _weight(grown))
         return grown
 
-    def _stocked(self, key: tuple[Tenant, str], fresh: Labels, newest: int) -> _Shelf:
+    def _shelf(self, key: tuple[Tenant, str], history: str) -> _Shelf:
+        """The shelf of this history, which is empty at first."""
+        kept = self._shelves.find(key)
+        return kept if kept is not None and kept.history == history else _Shelf(history)
+
+    def _stocked(self, key: tuple[Tenant, str], history: str, fresh: Labels, newest: int) -> _Shelf:
         """The shelf with fresh labels; another request may have been here meanwhile."""
-        shelf = self._shelves.find(key) or _Shelf()
+        shelf = self._shelf(key, history)
         seen = _last(shelf.labels)
         shelf.labels += [entry for entry in fresh if entry[0] > seen]
         shelf.newest = max(shelf.newest, newest)

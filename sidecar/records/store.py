@@ -295,6 +295,8 @@ class Snapshot(Protocol):
     """One consistent view of one tenant. Nothing of another tenant can be reached through it."""
 
     tenant: Tenant
+    history: str
+    """Ids and versions of another history mean other things: a database that lost something gives them again."""
     authority_version: int
     managed: bool
     """Whether the tenant has ever had a membership record."""

@@ -163,16 +163,16 @@ async def test_labels_are_judged_once(tmp_path: Path, judged: list[Mapping[str, 
 
 
 async def test_verdicts_are_kept_under_all_they_rest_on(tmp_path: Path, judged: list[Mapping[str, Any]]) -> None:
-    """Another caller, another bundle and another authority version are judged anew; the same ones are not."""
+    """Another caller, bundle, authority version and history of the store are judged anew; the same ones are not."""
     store, judge = await new_store(tmp_path / "s.db"), Judge()
     first = bundle_of(tmp_path / "a", units=UNITS)
     second = bundle_of(tmp_path / "b", units=UNITS + "# another text\n")
     await store.put([FINANCE])
 
-    async def count(bundle: Any, caller: Caller, version: int) -> int:
+    async def count(bundle: Any, caller: Caller, version: int, history: str = "") -> int:
         before = len(judged)
         async with store.snapshot(ACME) as snap:
-            snap.authority_version = version
+            snap.authority_version, snap.history = version, history
             await seen(judge, bundle, caller, snap)
         return len(judged) - before
 
@@ -182,6 +182,8 @@ async def test_verdicts_are_kept_under_all_they_rest_on(tmp_path: Path, judged: 
     assert await count(first, Caller(ACME, actor_id="ada", org_units=("legal",)), 1) == 1
     assert await count(first, ADA, 2) == 1
     assert await count(second, ADA, 2) == 1
+    assert await count(second, ADA, 2, "another") == 1
+    assert await count(second, ADA, 2, "another") == 0
     await store.close()
 
 

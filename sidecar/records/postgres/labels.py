@@ -3,6 +3,7 @@
 import hashlib
 from collections.abc import Iterable, Mapping
 from typing import NamedTuple
+from uuid import UUID
 
 from sidecar.records.postgres.pages import Connection
 
@@ -21,11 +22,12 @@ _ADD = (
 class Locked(NamedTuple):
     """A tenant whose row is locked: nobody else writes its records before the transaction ends.
 
-    ``erasures`` tells how often it was erased: its label ids of before are nobody's.
+    ``erasures`` tells how often it was erased, and ``history`` in which of them it is: ids of before are nobody's.
     """
 
     tenant_id: int
     erasures: int
+    history: UUID | None
 
 
 LabelKey = tuple[Locked, str, bytes]

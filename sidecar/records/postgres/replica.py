@@ -11,16 +11,25 @@ import time
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import NamedTuple
+from uuid import UUID
 
 import asyncpg
 
+from sidecar.records.postgres.history import Histories
 from sidecar.records.postgres.pool import UNREACHABLE, Pool
 
 log = logging.getLogger(__name__)
 
 BEATS = 4
 """How many beats are sent in the time that a snapshot may be behind."""
-_BEAT = "UPDATE store SET beat = beat + 1 RETURNING beat"
+
+
+class Beat(NamedTuple):
+    """One beat: its number, which counts in its history."""
+
+    history: UUID
+    number: int
 
 
 @dataclass
@@ -31,9 +40,10 @@ class Replica:
     """
 
     reads: Pool
+    histories: Histories
     staleness_s: float
     clock: Callable[[], float] = time.monotonic
-    _beats: deque[tuple[float, int]] = field(default_factory=deque)
+    _beats: deque[tuple[float, Beat]] = field(default_factory=deque)
     _beating: asyncio.Task[None] | None = None
     _troubled: bool = False
 
@@ -48,8 +58,8 @@ class Replica:
             await asyncio.wait([self._beating])
         self.reads.terminate()
 
-    def needed(self) -> int | None:
-        """The beat that a snapshot must show to be fresh enough now; None when nothing tells."""
+    def needed(self) -> Beat | None:
+        """The beat that a snapshot must show, or a later one, to be fresh enough now; None when nothing tells."""
         oldest = self.clock() - self.staleness_s
         while self._beats and self._beats[0][0] < oldest:
             self._beats.popleft()
@@ -66,8 +76,12 @@ class Replica:
     async def beat(self, writes: Pool) -> None:
         """Send one beat."""
         sent = self.clock()
-        number: int = await writes.fetchval(_BEAT)
-        self._beats.append((sent, number))
+        found = await writes.fetchrow(self.histories.beat)
+        assert found is not None, "the store has a row of its own"
+        beat = Beat(*found)
+        if self._beats and self._beats[-1][1].history != beat.history:
+            self._beats.clear()
+        self._beats.append((sent, beat))
 
     async def _beat_on(self, writes: Pool) -> None:
         while True:

@@ -15,6 +15,7 @@ from sidecar.records.kind import Kinds
 from sidecar.records.layout import Table
 from sidecar.records.postgres import lifecycle, migrate, second_wall
 from sidecar.records.postgres import tables as ddl
+from sidecar.records.postgres.history import Histories, histories
 from sidecar.records.postgres.labels import Interned
 from sidecar.records.postgres.lease import PostgresLease
 from sidecar.records.postgres.mirror import PostgresMirror
@@ -51,8 +52,8 @@ _READ = "BEGIN ISOLATION LEVEL REPEATABLE READ, READ ONLY; LOCK TABLE tenant IN 
 """Locked first: a snapshot taken before a wait for a migration would find tables that it cannot see into."""
 _WRITE = "BEGIN ISOLATION LEVEL READ COMMITTED, READ WRITE"
 _OPEN = """
-SELECT s.id, s.generation, s.beat, t.tenant_id, t.authority_version, t.managed, t.newest
-FROM (SELECT id, generation, beat, set_config('sidecar.tenants', $1, true) AS told FROM store OFFSET 0) AS s
+SELECT s.id, s.history, s.generation, s.beat, t.tenant_id, t.authority_version, t.managed, t.newest
+FROM (SELECT id, history, generation, beat, set_config('sidecar.tenants', $1, true) AS told FROM store OFFSET 0) AS s
 LEFT JOIN LATERAL (
   SELECT tenant_id, authority_version, managed,
     (SELECT max(label_id) FROM label AS l WHERE l.tenant_id = tenant.tenant_id) AS newest
@@ -66,6 +67,7 @@ class _Opened:
     """What the first look of a transaction finds. The tenant is 0, which is nobody's, when it has no records."""
 
     store: UUID
+    history: UUID
     generation: int
     beat: int
     tenant_id: int
@@ -79,8 +81,8 @@ async def _look(connection: Connection, tenant: Tenant) -> _Opened:
     found = await connection.fetchrow(_OPEN, announced([tenant]), *triple)
     if found is None:
         raise StoreError("the store holds no version; it was not made by this program")
-    store, generation, beat, tenant_id, version, managed, newest = found
-    return _Opened(store, generation, beat, tenant_id or 0, version or 0, bool(managed), newest or 0)
+    store, history, generation, beat, tenant_id, version, managed, newest = found
+    return _Opened(store, history, generation, beat, tenant_id or 0, version or 0, bool(managed), newest or 0)
 
 
 class PostgresSnapshot:
@@ -90,6 +92,7 @@ class PostgresSnapshot:
 
     def __init__(self, at: Place, tenant: Tenant, look: _Opened, tables: Mapping[str, Table]) -> None:
         self.tenant = tenant
+        self.history = look.history.hex
         self.authority_version = look.authority_version
         self.managed = look.managed
         self.newest_label = look.newest_label
@@ -163,6 +166,7 @@ class PostgresStore:
         self._interned = Interned()
         self._row_security = False
         self._replica: Replica | None = None
+        self._histories = Histories("''")
         self.migrated = Migrated()
 
     @classmethod
@@ -194,13 +198,15 @@ class PostgresStore:
         store = cls(reads, writes, tables, state, strategy, statement_timeout_ms / 1000)
         store.migrated, store._row_security = migrated, row_security
         try:
+            with answering():
+                store._histories = await histories(writes)
             if row_security:
                 await second_wall.prove(writes)
             if read_url is not None:
                 replica = await opened(
                     read_url, least=0, most=read_connections, timeout_ms=statement_timeout_ms, settings=reading
                 )
-                await store._read_from(Replica(replica, read_staleness_ms / 1000))
+                await store._read_from(Replica(replica, store._histories, read_staleness_ms / 1000))
         except BaseException:
             await store.close()
             raise
@@ -251,7 +257,7 @@ class PostgresStore:
                 return None
             if look.store != self._id:
                 replica.told("store.read_url names another store than store.url")
-            elif look.beat < needed:
+            elif look.history != needed.history or look.beat < needed.number:
                 replica.told("it is behind")
             else:
                 replica.told(None)
@@ -296,7 +302,8 @@ class PostgresStore:
         """
         async with connection(self._writes, _WRITE, WRITE_TIMEOUT_MS / 1000) as taken:
             with answering():
-                writer = Writer(taken, self.tables, self._interned, copies=not self._row_security)
+                history = await self._histories.current(taken)
+                writer = Writer(taken, self.tables, self._interned, history, copies=not self._row_security)
                 if alone:
                     await taken.execute("LOCK TABLE tenant IN EXCLUSIVE MODE")
                 await writer.lock(tenants, create=create)

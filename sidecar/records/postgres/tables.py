@@ -34,12 +34,14 @@ BASE = (
   load_id text COLLATE "C" PRIMARY KEY, lines bigint NOT NULL, finished boolean NOT NULL DEFAULT false
 )""",
     """CREATE TABLE store (
-  version integer NOT NULL, generation bigint NOT NULL, beat bigint NOT NULL, id uuid NOT NULL DEFAULT gen_random_uuid()
+  version integer NOT NULL, generation bigint NOT NULL, beat bigint NOT NULL,
+  id uuid NOT NULL DEFAULT gen_random_uuid(),
+  history uuid NOT NULL DEFAULT gen_random_uuid(), timeline text NOT NULL DEFAULT ''
 )""",
     f"INSERT INTO store VALUES ({STORE_VERSION}, 0, 0)",
 )
 """What every store holds. ``generation`` counts the changes of the kinds' tables, ``beat`` is
-counted up while replicas are read; they have the same ``id``."""
+counted up while replicas are read; they have the same ``id``. ``history`` is another one on every ``timeline``."""
 
 SQL_TYPES = {"text": "text", "integer": "bigint", "boolean": "boolean"}
 _KEPT_WHOLE = 256

@@ -8,6 +8,7 @@ has seen every lesser one.
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
+from uuid import UUID
 
 import orjson
 from asyncpg import Record
@@ -31,11 +32,18 @@ class Writer:
     """One write transaction's work on one connection. The caller begins and commits, and then says so."""
 
     def __init__(
-        self, connection: Connection, tables: Mapping[str, Table], interned: Interned, *, copies: bool = True
+        self,
+        connection: Connection,
+        tables: Mapping[str, Table],
+        interned: Interned,
+        history: UUID | None = None,
+        *,
+        copies: bool = True,
     ) -> None:
         self._connection = connection
         self._tables = tables
         self._labels = Labels(connection, interned)
+        self._history = history
         self._copies = copies
         self._locked: dict[Tenant, Locked] = {}
         self._counts: Counter[tuple[int, int]] = Counter()
@@ -56,7 +64,7 @@ class Writer:
             await self._connection.execute(_ADD_TENANTS, *triples)
             found = await self._connection.fetch(_LOCK, *triples)
         for tenant_id, erasures, *triple in found:
-            self._locked[Tenant(*triple)] = Locked(tenant_id, erasures)
+            self._locked[Tenant(*triple)] = Locked(tenant_id, erasures, self._history)
 
     def holds(self, tenant: Tenant) -> bool:
         """Whether the tenant's row is locked: it was there when it was to be."""

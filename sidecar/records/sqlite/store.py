@@ -42,6 +42,7 @@ class SqliteSnapshot:
     """One read transaction of one tenant."""
 
     committed = True
+    history = ""
 
     def __init__(self, connection: sqlite3.Connection, tenant: Tenant, store: "SqliteStore", run: Run[Any]) -> None:
         self.tenant = tenant

@@ -1,0 +1,68 @@
+"""Which history of the database this is: another one begins where something acknowledged may have been lost.
+
+A replica that is promoted without having received everything, or a database that was restored from an older copy, gives
+ids and versions a second time. The first writer that finds itself there begins a new history, in its own
+transaction: what anybody learnt of ids and versions before is of another history, and is not used.
+"""
+
+import logging
+from dataclasses import dataclass
+from uuid import UUID
+
+import asyncpg
+
+from sidecar.records.postgres.pages import Connection
+from sidecar.records.postgres.pool import Pool
+
+log = logging.getLogger(__name__)
+
+_TIMELINE = (
+    "concat_ws('/', (SELECT oid FROM pg_database WHERE datname = current_database()), "
+    "left(pg_walfile_name(pg_current_wal_insert_lsn()), 8))"
+)
+"""What is another one behind every promotion and restore: the database's own number, and the server's timeline."""
+_UNABLE = (
+    asyncpg.UndefinedFunctionError,
+    asyncpg.InsufficientPrivilegeError,
+    asyncpg.FeatureNotSupportedError,
+    asyncpg.ObjectNotInPrerequisiteStateError,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Histories:
+    """Tells one history from the next. ``timeline`` is the SQL of what changes with them."""
+
+    timeline: str
+
+    async def current(self, connection: Connection) -> UUID:
+        """The history that this transaction writes, begun in it if need be."""
+        kept = f"SELECT history FROM store WHERE timeline = {self.timeline}"
+        begun = (
+            f"UPDATE store SET history = gen_random_uuid(), timeline = {self.timeline} "
+            f"WHERE timeline <> {self.timeline} RETURNING history"
+        )
+        found = None
+        for statement in (kept, begun, kept):  # the second finds nothing where another writer was first
+            found = found or await connection.fetchval(statement)
+        assert isinstance(found, UUID), "the store has a row of its own"
+        return found
+
+    @property
+    def beat(self) -> str:
+        """The statement that counts a beat, and tells of which history it is."""
+        return (
+            "UPDATE store SET beat = beat + 1, timeline = here.timeline, "
+            "history = CASE WHEN store.timeline = here.timeline THEN history ELSE gen_random_uuid() END "
+            f"FROM (SELECT {self.timeline} AS timeline) AS here RETURNING history, beat"
+        )
+
+
+async def histories(pool: Pool) -> Histories:
+    """How this server tells them apart. One that cannot is believed to lose nothing."""
+    try:
+        await pool.fetchval(f"SELECT {_TIMELINE}")
+    except _UNABLE as error:
+        log.warning("this server does not tell of failovers (%s): restart every sidecar after one", error)
+        return Histories("''")
+    return Histories(_TIMELINE)
