@@ -12,7 +12,7 @@ from uuid import UUID
 import asyncpg
 
 from sidecar.records.postgres.pages import Connection
-from sidecar.records.postgres.pool import Pool
+from sidecar.records.postgres.pool import Pool, answering
 
 log = logging.getLogger(__name__)
 
@@ -59,10 +59,11 @@ class Histories:
 
 
 async def histories(pool: Pool) -> Histories:
-    """How this server tells them apart. One that cannot is believed to lose nothing."""
-    try:
-        await pool.fetchval(f"SELECT {_TIMELINE}")
-    except _UNABLE as error:
-        log.warning("this server does not tell of failovers (%s): restart every sidecar after one", error)
-        return Histories("''")
+    """How this server tells them apart. One that cannot is believed to lose nothing. Raises StoreError."""
+    with answering():
+        try:
+            await pool.fetchval(f"SELECT {_TIMELINE}")
+        except _UNABLE as error:
+            log.warning("this server does not tell of failovers (%s): restart every sidecar after one", error)
+            return Histories("''")
     return Histories(_TIMELINE)

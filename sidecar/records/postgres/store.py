@@ -160,7 +160,9 @@ class PostgresStore:
     ) -> None:
         self.tables = kinds
         self._reads, self._writes = reads, writes
-        self._id, self._generation = state.id, state.generation
+        self._id = state.id
+        self._fitting: tuple[UUID, int] | None = None
+        """The history and generation whose kinds were found to be ours."""
         self._strategy: Strategy = strategy
         self._wait_s = wait_s
         self._interned = Interned()
@@ -198,8 +200,7 @@ class PostgresStore:
         store = cls(reads, writes, tables, state, strategy, statement_timeout_ms / 1000)
         store.migrated, store._row_security = migrated, row_security
         try:
-            with answering():
-                store._histories = await histories(writes)
+            store._histories = await histories(writes)
             if row_security:
                 await second_wall.prove(writes)
             if read_url is not None:
@@ -219,19 +220,19 @@ class PostgresStore:
             await second_wall.prove_reading(replica.reads)
         replica.start(self._writes)
 
-    async def _require_same_kinds(self, connection: Connection, generation: int) -> None:
+    async def _require_same_kinds(self, connection: Connection, history: UUID, generation: int) -> None:
         """Refuse to work on records that another process promoted to other schemas than this one judges by.
 
         Their labels hold other properties, so a deny could miss what it looks for. Raises StoreError.
         """
-        if generation == self._generation:
+        if (history, generation) == self._fitting:
             return
         state = await migrate.read_state(connection)
         changed = [name for name, table in self.tables.items() if state.digests.get(name) != table.kind.digest]
         wrong = unlike(changed, sorted(set(state.unfinished) & set(self.tables)))
         if wrong:
             raise StoreError(wrong)
-        self._generation = generation
+        self._fitting = (history, generation)
 
     def _require_all_seen(self) -> None:
         if self._row_security:
@@ -270,7 +271,7 @@ class PostgresStore:
         taken = await held.enter_async_context(connection(pool, _READ, self._wait_s))
         held.enter_context(answering())
         look = await _look(taken, tenant)
-        await self._require_same_kinds(taken, look.generation)
+        await self._require_same_kinds(taken, look.history, look.generation)
         place = Place(taken, look.tenant_id, self._strategy)
         return PostgresSnapshot(place, tenant, look, self.tables), look
 
@@ -307,7 +308,7 @@ class PostgresStore:
                 if alone:
                     await taken.execute("LOCK TABLE tenant IN EXCLUSIVE MODE")
                 await writer.lock(tenants, create=create)
-                await self._require_same_kinds(taken, await taken.fetchval("SELECT generation FROM store"))
+                await self._require_same_kinds(taken, history, await taken.fetchval("SELECT generation FROM store"))
                 yield taken, writer
                 await _to_its_end(taken.execute("COMMIT"))
                 writer.committed()
