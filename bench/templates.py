@@ -4,7 +4,6 @@ Every so often one is made by the door as well, and must come out equal.
 """
 
 from collections.abc import Iterator
-from dataclasses import replace
 from functools import lru_cache
 from typing import Any
 
@@ -48,7 +47,7 @@ class _Template:
 
     def __init__(self, intake: Intake, kind: str, tenant: int, label: int) -> None:
         whole = accepted(intake, kind, made(kind, tenant, label, HOLES))
-        self._whole = replace(whole, inherit=None)
+        self._whole = whole._replace(inherit=None)
         self._doc = _holed(whole.doc)
         self._source = None if whole.source is None else _holed(whole.source)
 

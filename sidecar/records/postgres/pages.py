@@ -102,7 +102,7 @@ class Pages:
         labels = visible.lanes(request.kind, fields).among()
         if not labels or not request.values:
             return Page(())
-        path = Path(table, table.columns[request.column])
+        path = sql.path(table, request.column)
         values = {compared(table.columns[request.column], value): value for value in request.values}
         lanes = await existing(self._at, path, [*values], labels)
         asked = Asked(path, self._at.tenant_id, request.where, None, request.last, 1)
@@ -140,7 +140,7 @@ class _Walk:
         leading = self.table.leading(self.request.where)
         if leading is None and self._tenant_may_do():
             return await self._tenant_first(after, wanted)
-        path = Path(self.table, None if leading is None else self.table.columns[leading.column])
+        path = sql.path(self.table, None if leading is None else leading.column)
         return await self._along_lanes(path, leading, after, wanted)
 
     def _tenant_may_do(self) -> bool:
@@ -156,7 +156,7 @@ class _Walk:
         while True:
             missing = wanted - len(found)
             share = looked / len(found) if found else 1
-            asked = self._asked(Path(self.table), after, int(missing * share) + SPARE)
+            asked = self._asked(sql.path(self.table), after, int(missing * share) + SPARE)
             batch = await self.at.fetch(sql.along_tenant(asked))
             found += [raw for raw in batch if raw[0] in self.labels]
             if len(found) >= wanted or len(batch) < asked.rows:

@@ -125,7 +125,7 @@ async def _returned(pool: Pool, taken: Connection) -> None:
             taken.terminate()
     finally:
         with suppress(*UNREACHABLE, asyncpg.PostgresError):  # the pool has closed it, and why nobody needs to hear
-            await asyncio.shield(pool.release(taken, timeout=LONGEST_RETURN_S))
+            await pool.release(taken, timeout=LONGEST_RETURN_S)  # which goes on when whoever waits is cancelled
 
 
 @contextmanager

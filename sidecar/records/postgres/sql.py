@@ -6,7 +6,7 @@ under each label where an indexed equality leads. A page needs the first rows of
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cached_property, lru_cache
 from typing import Any
 
 from sidecar.records.kind import Column
@@ -88,6 +88,12 @@ class Path:
     def sorted(self, alias: str, last: bool) -> str:
         """ORDER BY the place, from its start or from its end."""
         return ", ".join(f"{alias}.{name}{' DESC' if last else ''}" for name in self.table.places)
+
+
+@lru_cache(4_096)
+def path(table: Table, column: str | None = None) -> Path:
+    """The path along a column, or along the labels; made once, with its texts."""
+    return Path(table, None if column is None else table.columns[column])
 
 
 @dataclass(frozen=True, slots=True)
@@ -176,13 +182,14 @@ def edges(asked: Asked, lanes: Sequence[Lane]) -> Statement:
 
 def keyed(table: Table, tenant_id: int, request: Get) -> Statement:
     """The records under keys, whoever may see them, in the order of the keys."""
-    bound, path = Bound(), Path(table)
-    asked = Asked(path, tenant_id, request.where, None, False, len(request.keys))
+    bound, walked = Bound(), path(table)
+    asked = Asked(walked, tenant_id, request.where, None, False, len(request.keys))
     parts = ", ".join(bound(list(part), "text[]") for part in zip(*request.keys, strict=True))
     same = " AND ".join(f"i.{name} = k.{name}" for name in table.key)
+    tenant = bound(tenant_id, "bigint")
     text = (
         f"SELECT r.* FROM unnest({parts}) WITH ORDINALITY AS k({', '.join(table.key)}, number) CROSS JOIN LATERAL ("
-        f"SELECT i._label, i._doc, {path.place()} FROM {path.source} WHERE i._tenant = {bound(tenant_id, 'bigint')} "
+        f"SELECT i._label, i._doc, {walked.place()} FROM {walked.source} WHERE i._tenant = {tenant} "
         f"AND {same}{_residual(asked, bound)} OFFSET 0) AS r ORDER BY k.number"
     )
     return text, bound.values
