@@ -26,8 +26,8 @@ MANY_LANES = 5_000
 """Above it, the tenant's own index is tried first even where a condition has to hold as well."""
 GROUP = 64
 """Lanes that one statement merges. More are merged group by group, each opened only when its first record is due."""
-FEW = 4
-"""Lanes that a statement is written for, at least."""
+FEW, SEVERAL = 4, 16
+"""Lanes that a statement is written for exactly, and in steps of two; beyond in powers of two. So few are compiled."""
 OUTRIGHT = 16
 """Lanes that are merged at once. Beyond them the tenant's own index is tried first: it gives whoever sees most of the
 tenant a page without finding the head of each lane.
@@ -136,11 +136,11 @@ class _Walk:
             return _once(iter(()))
         tenant, arms = self.at.tenant_id, _arms(len(lanes))
         lanes = [*lanes, *[NO_LANE] * (arms - len(lanes))]
-        keyed = [(label,) if self.path.column is None else (tenant, value, label) for value, label in lanes]
-        return self.at.connection.execute(
-            sql.merged(self.path, condition.text, arms, self.last, number),
-            [bound for key in keyed for bound in (*key, *condition.values)],
-        )
+        if self.path.column is None:
+            bound = [part for _, label in lanes for part in (label, *condition.values)]
+        else:
+            bound = [part for value, label in lanes for part in (tenant, value, label, *condition.values)]
+        return self.at.connection.execute(sql.merged(self.path, condition.text, arms, self.last, number), bound)
 
     def _headed(self, lanes: Sequence[Lane], condition: Clause) -> list[Headed]:
         """The lanes that hold something, in the order of their first records.
@@ -191,8 +191,10 @@ class _Walk:
 
 
 def _arms(lanes: int) -> int:
-    """How many lanes a statement is written for: few numbers, so that few statements are compiled."""
-    return lanes if lanes <= FEW else 1 << (lanes - 1).bit_length()
+    """How many lanes a statement is written for."""
+    if lanes <= FEW:
+        return lanes
+    return lanes + lanes % 2 if lanes <= SEVERAL else 1 << (lanes - 1).bit_length()
 
 
 def _as_lanes(labels: frozenset[int]) -> list[Lane]:
