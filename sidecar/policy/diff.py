@@ -15,14 +15,13 @@ from sidecar.identity.caller import Caller
 from sidecar.policy.bundle import Bundle
 from sidecar.policy.standing import Authority
 from sidecar.records.canonical import policy_view
-from sidecar.records.everything import Everything
+from sidecar.records.everything import Everything, every_row
 from sidecar.records.kind import Kind
 from sidecar.records.places import names
-from sidecar.records.store import Position, Read, Row, Snapshot
+from sidecar.records.store import Read, Row, Snapshot
 
 MOST_OPEN = 1_000
 """Labels whose records are judged one by one are gathered up to this number and then read together."""
-PAGE = 500
 Effect = Literal["appears", "vanishes", "masked", "unmasked"]
 Seen = frozenset[str] | None
 """What one bundle shows of a record: the dotted fields that it masks; None when it hides the record."""
@@ -136,14 +135,8 @@ class _Comparison:
     async def _records(self) -> None:
         """Judge the records of the gathered labels one by one."""
         open_, self._open = self._open, {}
-        after: Position | None = None
-        more = bool(open_)
-        while more:
-            request = Read(self._kind.name, PAGE, after=after)
-            [page] = await self._snap.read([request], Everything(frozenset(open_)))
-            for row in page.rows:
-                self._record(row, open_[row.label_id])
-            more, after = page.more, page.rows[-1].position if page.rows else None
+        async for row in every_row(self._snap, self._kind.name, open_):
+            self._record(row, open_[row.label_id])
 
     def _record(self, row: Row, askers: Sequence[_Sides]) -> None:
         view = policy_view(self._kind, row.record())

@@ -12,12 +12,12 @@ import orjson
 
 from sidecar.identity.caller import Caller
 from sidecar.policy.bundle import Bundle
-from sidecar.policy.diff import MOST_OPEN, PAGE, by_label, by_record
+from sidecar.policy.diff import MOST_OPEN, by_label, by_record
 from sidecar.policy.standing import Authority
 from sidecar.records.canonical import policy_view
-from sidecar.records.everything import Everything
+from sidecar.records.everything import every_row
 from sidecar.records.kind import Kind
-from sidecar.records.store import Position, Read, Row, Snapshot
+from sidecar.records.store import Row, Snapshot
 
 Askers = Mapping[str, Authority]
 
@@ -64,14 +64,8 @@ class _Counting:
     async def _records(self) -> None:
         """Judge the records of the gathered labels one by one."""
         open_, self._open = self._open, {}
-        after: Position | None = None
-        more = bool(open_)
-        while more:
-            request = Read(self._kind.name, PAGE, after=after)
-            [page] = await self._snap.read([request], Everything(frozenset(open_)))
-            for row in page.rows:
-                self._record(row, open_[row.label_id])
-            more, after = page.more, page.rows[-1].position if page.rows else None
+        async for row in every_row(self._snap, self._kind.name, open_):
+            self._record(row, open_[row.label_id])
 
     def _record(self, row: Row, askers: Sequence[str]) -> None:
         view = policy_view(self._kind, row.record())
