@@ -5,6 +5,8 @@ import asyncio
 from pathlib import Path
 from urllib.parse import urlencode
 
+import orjson
+
 from sidecar.cli.asking import callers, identity_in, instant, kind_named
 from sidecar.cli.check import bundle_of
 from sidecar.cli.terminal import Terminal
@@ -31,7 +33,7 @@ def run(asked: argparse.Namespace, config: Config, terminal: Terminal) -> int:
     bundle = bundle_of(config, kinds)
     question = _Question(config, bundle, identity, kind.name, page_asked, instant(asked))
     page = asyncio.run(question.answered(kinds))
-    for record in page.view["records"]:
+    for record in orjson.loads(orjson.dumps(page.view["records"])):
         terminal.json(record)
     if page.following is not None:
         terminal.say(f"there are more than these {page.view['count']}; --limit asks for up to 1000")

@@ -20,6 +20,7 @@ from sidecar.policy.bundle import Bundle
 from sidecar.policy.diff import Change, Diff
 from sidecar.policy.explain import Explainer
 from sidecar.policy.next_change import shown
+from sidecar.records import everything
 from sidecar.records.canonical import policy_view
 from sidecar.records.store import Prepared, Tenant
 
@@ -78,7 +79,7 @@ def test_counts_are_those_of_every_record_by_itself(
     """For every caller, kind, effect and unit the count is exact, whether labels decide or records one by one."""
     with TemporaryDirectory() as name, pytest.MonkeyPatch.context() as patch:
         patch.setattr(comparing, "MOST_OPEN", batch)
-        patch.setattr(comparing, "PAGE", batch)
+        patch.setattr(everything, "PAGE", batch)
         folder = Path(name)
         old, new = bundle_of(folder / "o", **texts_of(was)), bundle_of(folder / "n", **texts_of(is_))
         records = [note(f"n{number}", **fields) for number, fields in enumerate(notes)]
