@@ -51,6 +51,7 @@ class Parser(HttpRequestParser):
         )
         self._header_bytes = header_bytes
         self._header_seen = 0
+        self._carried = 0  # at most so much of the next header block came with what went before it
         self.body: StreamReader = EMPTY_PAYLOAD
         self.body_broken = False
 
@@ -74,13 +75,16 @@ class Parser(HttpRequestParser):
                 raise
             self.body_broken = True  # aiohttp tells the next request, which will never be; its reader would wait
             return (), False, b""
-        seen = self._header_seen + (0 if inside_body and not messages else len(data))
+        seen = self._header_seen + self._carried + len(data)
         if messages:
             self._header_seen, self.body = 0, messages[-1][1]
-            # what came at once and is short has no block that is too long
+            # what is short altogether has no block that is too long
             largest = max(_size(message) for message, _ in messages) if seen > self._header_bytes else seen
         else:
-            self._header_seen = largest = seen
+            self._header_seen += 0 if inside_body else len(data)
+            largest = self._header_seen
+        if messages or inside_body:
+            self._carried = len(data)
         if largest > self._header_bytes:
             raise LineTooLong(b"the header block", self._header_bytes)
         if not all(_answerable(message) for message, _ in messages):

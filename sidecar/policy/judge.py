@@ -164,7 +164,7 @@ class Judge:
         if not snap.committed:
             return known.grown([*shelf.labels, *fresh]) if fresh or known.last != seen else known
         if shelf.newest < snap.newest_label:
-            shelf = self._stocked((snap.tenant, kind), snap.history, fresh, snap.newest_label)
+            shelf = self._stocked((snap.tenant, kind), shelf, fresh, snap.newest_label)
         if known.last == _last(shelf.labels):
             return known
         grown = known.grown(shelf.labels)
@@ -176,9 +176,13 @@ class Judge:
         kept = self._shelves.find(key)
         return kept if kept is not None and kept.history == history else _Shelf(history)
 
-    def _stocked(self, key: tuple[Tenant, str], history: str, fresh: Labels, newest: int) -> _Shelf:
-        """The shelf with fresh labels; another request may have been here meanwhile."""
-        shelf = self._shelf(key, history)
+    def _stocked(self, key: tuple[Tenant, str], known: _Shelf, fresh: Labels, newest: int) -> _Shelf:
+        """The shelf with fresh labels, which begin where the ``known`` one ended.
+
+        Another request may have stocked it meanwhile, or have put one of another history in its place.
+        """
+        kept = self._shelf(key, known.history)
+        shelf = kept if _last(kept.labels) >= _last(known.labels) else known
         seen = _last(shelf.labels)
         shelf.labels += [entry for entry in fresh if entry[0] > seen]
         shelf.newest = max(shelf.newest, newest)

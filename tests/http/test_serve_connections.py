@@ -26,6 +26,7 @@ QUICK = Bounds(
     connections=4,
 )
 GET = b"GET / HTTP/1.1\r\nHost: here\r\n\r\n"
+POST, BODY = b"POST /body HTTP/1.1\r\nHost: here\r\nContent-Length: 4\r\n\r\n", b"body"
 SMUGGLED = b"GET /smuggled HTTP/1.1\r\nHost: here\r\n\r\n"
 
 
@@ -231,6 +232,23 @@ async def test_a_dribbled_header_block_beyond_the_bound_is_431() -> None:
     async with listening() as there:
         pieces = [b"GET / HTTP/1.1\r\nHost: here\r\n", *[b"X-A: " + b"a" * 1_000 + b"\r\n"] * 20]
         assert split(await there.talk(*pieces, pause_s=0.005))[0] == 431
+
+
+@pytest.mark.parametrize(
+    "first",
+    [[b""], [GET], [POST, BODY], [POST + BODY[:1], BODY[1:] + GET]],
+    ids=["alone", "behind a request", "behind a body", "behind both"],
+)
+async def test_no_place_in_a_stream_hides_a_header_block_beyond_the_bound(first: list[bytes]) -> None:
+    """However the pieces are cut, also where it begins in the piece in which another request ends, it is refused."""
+    large = b"GET / HTTP/1.1\r\nHost: here\r\n" + b"".join(
+        b"X-%d: %s\r\n" % (number, b"a" * 90) for number in range(60)
+    )
+    async with listening() as there:
+        *before, last = first
+        raw = await there.talk(*before, last + large, b"\r\n", pause_s=0.02)
+        assert raw.count(b" 431 ") == 1
+        assert len(there.asked) == sum(piece.count(b"HTTP/1.1\r\n") for piece in first)
 
 
 async def test_one_connection_too_many_is_told_so() -> None:

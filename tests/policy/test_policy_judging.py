@@ -1,6 +1,6 @@
 """Judging: which records a caller is shown, how, and that labels are judged once."""
 
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -212,6 +212,33 @@ async def test_little_memory_forgets_no_verdict(tmp_path: Path) -> None:
             async with store.snapshot(ACME) as snap:
                 assert len((await seen(judge, bundle, caller, snap))[0]) == expected
         assert len((await seen(judge, bundle, ADA, older))[0]) == 10
+    await store.close()
+
+
+async def test_a_request_of_another_history_in_between_leaves_no_hole(tmp_path: Path) -> None:
+    """Whoever finds the labels of another history where it left its own goes on from its own: all labels are judged."""
+    store, judge = await new_store(tmp_path / "s.db"), Judge()
+    bundle = bundle_of(tmp_path / "policies", units=UNITS)
+    await store.put([FINANCE])
+
+    async def asked(history: str, actor: str, meanwhile: Callable[[], Awaitable[object]] | None = None) -> int:
+        async with store.snapshot(ACME) as snap:
+            snap.history, read = history, snap.labels
+
+            async def labels(kind: str, after: int) -> Sequence[tuple[int, bytes]]:
+                found = await read(kind, after)
+                if meanwhile is not None:
+                    await meanwhile()
+                return found
+
+            snap.labels = labels  # type: ignore[method-assign]
+            caller = Caller(ACME, actor_id=actor, org_units=("finance",))
+            return len((await seen(judge, bundle, caller, snap))[0])
+
+    assert await asked("new", "ada") == 1
+    await store.put([note("g", unit="finance", classes=["c"])])
+    assert await asked("new", "ada", meanwhile=lambda: asked("old", "bob")) == 2
+    assert await asked("new", "zoe") == 2
     await store.close()
 
 

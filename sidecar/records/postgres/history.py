@@ -1,7 +1,7 @@
 """Which history of the database this is: another one begins where something acknowledged may have been lost.
 
-A replica that is promoted without having received everything, or a database that was restored from an older copy, gives
-ids and versions a second time. The first writer that finds itself there begins a new history, in its own
+A replica that is promoted without having received everything, or a database that is restored from a dump, gives ids and
+versions a second time. The first writer that finds itself there begins a new history, in its own
 transaction: what anybody learnt of ids and versions before is of another history, and is not used.
 """
 
@@ -16,17 +16,15 @@ from sidecar.records.postgres.pool import Pool, answering
 
 log = logging.getLogger(__name__)
 
-_TIMELINE = (
-    "concat_ws('/', (SELECT oid FROM pg_database WHERE datname = current_database()), "
-    "left(pg_walfile_name(pg_current_wal_insert_lsn()), 8))"
+_TABLE_AND_TIMELINE = "'sidecar.store'::regclass::oid::text, left(pg_walfile_name(pg_current_wal_insert_lsn()), 8)"
+_TIMELINES = (
+    f"concat_ws('/', (SELECT system_identifier FROM pg_control_system()), {_TABLE_AND_TIMELINE})",
+    f"concat_ws('/', {_TABLE_AND_TIMELINE})",
 )
-"""What is another one behind every promotion and restore: the database's own number, and the server's timeline."""
-_UNABLE = (
-    asyncpg.UndefinedFunctionError,
-    asyncpg.InsufficientPrivilegeError,
-    asyncpg.FeatureNotSupportedError,
-    asyncpg.ObjectNotInPrerequisiteStateError,
-)
+"""What is another one behind every promotion and every restored dump: the cluster, the table's own number, and the
+server's timeline. A server that does not tell its cluster tells the rest.
+"""
+_UNABLE = (asyncpg.UndefinedFunctionError, asyncpg.InsufficientPrivilegeError, asyncpg.FeatureNotSupportedError)
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,12 +56,17 @@ class Histories:
         )
 
 
-async def histories(pool: Pool) -> Histories:
+async def histories(server: "Pool | Connection") -> Histories:
     """How this server tells them apart. One that cannot is believed to lose nothing. Raises StoreError."""
     with answering():
-        try:
-            await pool.fetchval(f"SELECT {_TIMELINE}")
-        except _UNABLE as error:
-            log.warning("this server does not tell of failovers (%s): restart every sidecar after one", error)
-            return Histories("''")
-    return Histories(_TIMELINE)
+        for timeline in _TIMELINES:
+            try:
+                await server.fetchval(f"SELECT {timeline}")
+            except asyncpg.ObjectNotInPrerequisiteStateError:
+                pass  # it is a replica as yet: once it can be written to, it can tell
+            except _UNABLE as error:
+                trouble = error
+                continue
+            return Histories(timeline)
+    log.warning("this server does not tell of failovers (%s): restart every sidecar after one", trouble)
+    return Histories("''")

@@ -15,6 +15,7 @@ import asyncpg
 from sidecar.errors import StoreError, StoreVersionError
 from sidecar.records.layout import Table, quoted
 from sidecar.records.postgres import tables as ddl
+from sidecar.records.postgres.history import histories
 from sidecar.records.postgres.labels import Interned
 from sidecar.records.postgres.pages import Connection
 from sidecar.records.postgres.pool import CONNECT_TIMEOUT_S, PLAN, SCHEMA, answering, reached
@@ -127,6 +128,8 @@ async def _change(connection: Connection, tables: Mapping[str, Table]) -> list[s
             await connection.execute("CREATE SCHEMA IF NOT EXISTS sidecar")
             for statement in ddl.BASE:
                 await connection.execute(statement)
+        # the store's row first and then the tenants', as every writer has it: or both would wait for each other
+        await (await histories(connection)).current(connection)
         # no writer is between its look at the generation and its commit while the kinds change
         await connection.execute("LOCK TABLE tenant IN ACCESS EXCLUSIVE MODE")
         for name, table in tables.items():

@@ -11,6 +11,8 @@ from sidecar.records.layout import Table, filter_form, quoted, storable
 from sidecar.records.store import Above, Below, Contains, Is, Position, Where
 
 Values = tuple[str | int, ...]
+MOST_MERGED = 512
+"""Texts of merges that are kept, of up to some ten kilobytes each."""
 PLACE = 3
 """The number of the result column at which a record's place begins, behind its label and document."""
 
@@ -228,7 +230,7 @@ def numbered(condition: Clause, first: int) -> str:
     return condition.text.replace("?", "?%d") % tuple(range(first, first + len(condition.values)))
 
 
-@lru_cache(4_096)
+@lru_cache(MOST_MERGED)
 def merged(path: Path, condition: str, lanes: int, last: bool, number: int = 0) -> str:
     """The records of so many lanes in one order. Binds for each lane what ``arm`` binds, and the condition's values.
 

@@ -1,0 +1,125 @@
+"""Where a new history of a PostgreSQL database begins: wherever ids may be given a second time."""
+
+import asyncio
+from collections.abc import AsyncIterator, Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import asyncpg
+import pytest
+import stores
+from postgres_server import Server, replica, server
+from test_promote import NEW, OLD, T, accept, before
+
+from sidecar.records.kind import Kinds
+from sidecar.records.postgres import PostgresStore
+from sidecar.records.postgres.history import Histories, histories
+
+RESTORED = (
+    "CREATE TABLE sidecar.again (LIKE sidecar.store INCLUDING ALL)",
+    "INSERT INTO sidecar.again SELECT * FROM sidecar.store",
+    "DROP TABLE sidecar.store",
+    "ALTER TABLE sidecar.again RENAME TO store",
+)
+"""What a restored dump leaves: a table with the same row."""
+ELSEWHERE = "UPDATE sidecar.store SET timeline = 'of another server'"
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _postgres() -> Iterator[None]:
+    stores.chosen.name = "postgres"
+    yield
+    stores.give_back()
+    stores.chosen.name = "sqlite"
+
+
+@pytest.fixture
+async def store(tmp_path: Path) -> AsyncIterator[PostgresStore]:
+    async with stores.opened(tmp_path / "s.db", Kinds({"note": OLD}), accept) as opened:
+        assert isinstance(opened, PostgresStore)
+        yield opened
+
+
+async def history(store: PostgresStore) -> str:
+    """That of a snapshot taken now."""
+    async with store.snapshot(T) as snap:
+        return snap.history
+
+
+async def tell(tmp_path: Path, *statements: str) -> None:
+    connection = await asyncpg.connect(stores.url(tmp_path / "s.db"))
+    for statement in statements:
+        await connection.execute(statement)
+    await connection.close()
+
+
+async def test_a_history_lasts_while_nothing_is_lost(store: PostgresStore, tmp_path: Path) -> None:
+    """Writes, and another process that opens the store, leave the history what it is."""
+    await store.put([before("n1")])
+    first = await history(store)
+    await store.put([before("n2")])
+    async with stores.opened(tmp_path / "s.db", Kinds({"note": OLD}), accept) as other:
+        await other.put([before("n3")])
+    assert await history(store) == first
+
+
+@pytest.mark.parametrize("statements", [RESTORED, (ELSEWHERE,)], ids=["a restored dump", "another server"])
+async def test_the_first_write_elsewhere_begins_a_history(
+    store: PostgresStore, tmp_path: Path, statements: tuple[str, ...]
+) -> None:
+    """Behind a restore or a failover the first write begins a history, and of several writers just one does."""
+    await store.put([before("n1")])
+    first = await history(store)
+    await tell(tmp_path, *statements)
+    await asyncio.gather(*(store.put([before(f"m{number}")]) for number in range(8)))
+    second = await history(store)
+    assert second != first
+    await store.put([before("n2")])
+    assert await history(store) == second
+
+
+async def test_what_is_begun_by_a_write_that_fails_is_not_kept(store: PostgresStore, tmp_path: Path) -> None:
+    """A history ends with the transaction that began it, when that is undone."""
+    await store.put([before("n1")])
+    first = await history(store)
+    await tell(tmp_path, ELSEWHERE)
+    begun: list[str] = []
+
+    async def undone() -> None:
+        async with store.change(T) as change:
+            begun.append(change.history)
+            raise RuntimeError("undone")
+
+    with pytest.raises(RuntimeError, match="undone"):
+        await undone()
+    assert await history(store) == first != begun[0]
+    await store.put([before("n2")])
+    assert await history(store) not in (first, *begun)
+
+
+async def test_a_migration_elsewhere_begins_a_history(store: PostgresStore, tmp_path: Path) -> None:
+    """The tables' generation may be counted a second time as well, so a migration is a write like others."""
+    await store.put([before("n1")])
+    first = await history(store)
+    await tell(tmp_path, ELSEWHERE)
+    other = Kinds({"note": OLD, "memo": replace(NEW, name="memo")})
+    async with stores.opened(tmp_path / "s.db", other, accept) as opened:
+        assert await history(opened) != first  # type: ignore[arg-type]
+
+
+async def test_a_replica_is_no_server_that_cannot_tell() -> None:
+    """Whoever starts while the server is a replica tells histories apart like whoever started before."""
+    with server(fsync="off") as primary:
+        await there(primary, "CREATE SCHEMA sidecar", "CREATE TABLE sidecar.store ()")
+        with replica(primary) as copy:
+            assert await there(primary) == await there(copy) != Histories("''")
+
+
+async def there(server: Server, *statements: str) -> Histories:
+    """How a server tells histories apart, behind some statements."""
+    connection = await asyncpg.connect(server.url())
+    for statement in statements:
+        await connection.execute(statement)
+    found = await histories(connection)
+    await connection.close()
+    return found
