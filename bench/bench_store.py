@@ -24,7 +24,8 @@ from world import kinds
 from sidecar.config import Config, StoreConfig
 from sidecar.records.ingest import Intake
 from sidecar.records.opening import open_store
-from sidecar.records.store import Lanes, Read, Row, Store, Tenant
+from sidecar.records.reading import Lanes, Read, Row
+from sidecar.records.store import Store, Tenant
 
 BOUND = 1.3
 ROUNDS, EACH, AT_ONCE = 30, 3, 20

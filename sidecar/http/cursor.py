@@ -15,7 +15,7 @@ from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESSIV
 
 from sidecar.identity.caller import Caller
-from sidecar.records.store import Position
+from sidecar.records.reading import Position
 
 KEY_BYTES = 64
 LONGEST_CURSOR = 8_192

@@ -15,7 +15,7 @@ from sidecar.readmodels.runs import RunQuery, RunsQuery
 from sidecar.readmodels.timeline import EventsQuery, SnapshotsQuery
 from sidecar.records.forms import folded
 from sidecar.records.kind import Column, Kind
-from sidecar.records.store import Is, Where
+from sidecar.records.reading import Is, Where
 
 T = TypeVar("T")
 

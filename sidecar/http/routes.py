@@ -16,7 +16,7 @@ from sidecar.readmodels import observability as observed
 from sidecar.readmodels import records as any_kind
 from sidecar.readmodels.catalogue import CATALOGUE_KINDS
 from sidecar.readmodels.run import RUN_KINDS
-from sidecar.records.store import Position
+from sidecar.records.reading import Position
 
 COLLECTION_KINDS = tuple(reliability.COLLECTIONS.values())
 LIST_KINDS = (*RUN_KINDS, *CATALOGUE_KINDS, "wait", "event", "snapshot")

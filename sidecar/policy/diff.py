@@ -18,7 +18,8 @@ from sidecar.records.canonical import policy_view
 from sidecar.records.everything import Everything, every_row
 from sidecar.records.kind import Kind
 from sidecar.records.places import names
-from sidecar.records.store import Read, Row, Snapshot
+from sidecar.records.reading import Read, Row
+from sidecar.records.store import Snapshot
 
 MOST_OPEN = 1_000
 """Labels whose records are judged one by one are gathered up to this number and then read together."""

@@ -15,7 +15,8 @@ from sidecar.policy.rules import KindPolicies, Rule, tenant_document
 from sidecar.records.canonical import policy_view
 from sidecar.records.everything import Everything
 from sidecar.records.places import names
-from sidecar.records.store import Get, Row, Snapshot, Store, Tenant
+from sidecar.records.reading import Get, Row
+from sidecar.records.store import Snapshot, Store, Tenant
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,7 +12,8 @@ from sidecar.policy.bundle import Bundle
 from sidecar.policy.rules import Mask
 from sidecar.policy.standing import Authority, Labels, Record, Standing, masked_document, touched
 from sidecar.records.canonical import policy_view
-from sidecar.records.store import Lanes, Row, Snapshot, Tenant
+from sidecar.records.reading import Lanes, Row
+from sidecar.records.store import Snapshot, Tenant
 
 K = TypeVar("K")
 V = TypeVar("V")

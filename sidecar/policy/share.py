@@ -17,7 +17,8 @@ from sidecar.policy.standing import Authority
 from sidecar.records.canonical import policy_view
 from sidecar.records.everything import every_row
 from sidecar.records.kind import Kind
-from sidecar.records.store import Row, Snapshot
+from sidecar.records.reading import Row
+from sidecar.records.store import Snapshot
 
 Askers = Mapping[str, Authority]
 

@@ -12,7 +12,7 @@ import orjson
 from sidecar.cel import EvaluationError, Predicate, Unknown
 from sidecar.identity.caller import Caller
 from sidecar.policy.rules import KindPolicies, Mask, Policy, Rule, tenant_document
-from sidecar.records.store import Lanes
+from sidecar.records.reading import Lanes
 
 Record = Mapping[str, Any]
 Labels = list[tuple[int, Record]]

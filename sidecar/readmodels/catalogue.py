@@ -12,7 +12,7 @@ import orjson
 from sidecar.identity.authority import UNIT_KIND, Catalogue, Node, Record, node_of, with_lists
 from sidecar.readmodels.plan import Plan
 from sidecar.readmodels.resources import CONTAINERS, Resource, ResourceScope
-from sidecar.records.store import Read
+from sidecar.records.reading import Read
 
 CATALOGUE_KINDS = ("org_unit", "org_unit_access_grant", "source_binding")
 """The kinds that a caller is judged on before its catalogue is read."""

@@ -13,7 +13,8 @@ from sidecar.readmodels.plan import Plan, View
 from sidecar.readmodels.reliability import RECOVERABLE
 from sidecar.readmodels.run import find_run, run_of, run_requests
 from sidecar.records.forms import WHITE_SPACE, folded
-from sidecar.records.store import Change, Get, Is, Page, Prepared, Read, Request, Row
+from sidecar.records.reading import Get, Is, Page, Read, Request, Row
+from sidecar.records.store import Change, Prepared
 
 Accept = Callable[[str, object], Prepared | list[Reject]]
 """Validates one record of a kind and prepares it, or says why not."""

@@ -11,7 +11,7 @@ from sidecar.readmodels.blocking import Record, operator_summary, summary
 from sidecar.readmodels.plan import Plan, View
 from sidecar.readmodels.reliability import COLLECTIONS, RECOVERABLE
 from sidecar.readmodels.run import RUN_KINDS, run_of, run_requests, shown_run
-from sidecar.records.store import Get, Is, Page, Read, Request, Row
+from sidecar.records.reading import Get, Is, Page, Read, Request, Row
 
 Found = Mapping[str, Page]
 """What was read, each page under the name of what it holds."""

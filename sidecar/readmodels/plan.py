@@ -3,7 +3,8 @@
 from collections.abc import Generator, Sequence
 from typing import Any, TypeVar
 
-from sidecar.records.store import Page, Request, Snapshot, Visibility
+from sidecar.records.reading import Page, Request, Visibility
+from sidecar.records.store import Snapshot
 
 T = TypeVar("T")
 Plan = Generator[Sequence[Request], list[Page], T]

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from sidecar.errors import Absent
 from sidecar.readmodels.plan import Plan, View
-from sidecar.records.store import Get, Position, Read, Where
+from sidecar.records.reading import Get, Position, Read, Where
 
 
 @dataclass(frozen=True, slots=True)

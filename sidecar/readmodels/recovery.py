@@ -9,7 +9,7 @@ from sidecar.readmodels.choices import CHOICES
 from sidecar.readmodels.plan import Plan, View
 from sidecar.readmodels.reliability import RECOVERABLE
 from sidecar.readmodels.run import RESUMABLE, run_of, run_requests, shown_run
-from sidecar.records.store import Is, Read
+from sidecar.records.reading import Is, Read
 
 _COMPLETED = Is("status", ("succeeded",))
 _UNCERTAIN = Is("status", ("pending", "failed", "unknown"))

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from sidecar.readmodels.plan import Plan, View
 from sidecar.readmodels.run import run_of, run_requests, shown_run
 from sidecar.records.forms import WHITE_SPACE, filter_value, folded
-from sidecar.records.store import Below, Get, Is, Page, Position, Read, Request, Where
+from sidecar.records.reading import Below, Get, Is, Page, Position, Read, Request, Where
 
 COLLECTIONS: Mapping[str, str] = {
     "outbox": "outbox",

@@ -5,7 +5,7 @@ from typing import Any
 
 from sidecar.errors import Absent
 from sidecar.readmodels.plan import Plan
-from sidecar.records.store import Get, Page, Request, Row
+from sidecar.records.reading import Get, Page, Request, Row
 
 RUN_KINDS = ("automation_run", "workflow_run")
 RESUMABLE = ("paused", "blocked", "failed", "dead_lettered", "retrying")

@@ -15,7 +15,7 @@ from sidecar.readmodels.run import RUN_KINDS
 from sidecar.readmodels.scope import ScopeSummaries, resource_scope
 from sidecar.records.forms import filter_value, folded, unit_id
 from sidecar.records.prepare import at
-from sidecar.records.store import Contains, Is, Where
+from sidecar.records.reading import Contains, Is, Where
 
 FILTERS = (
     *("status", "phase", "trigger", "kind", "org_id", "workspace_id", "deployment_id", "workflow_id", "automation_id"),

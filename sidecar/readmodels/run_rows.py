@@ -8,7 +8,7 @@ from sidecar.readmodels.plan import View
 from sidecar.readmodels.run import shown_run
 from sidecar.readmodels.scope import ScopeSummaries
 from sidecar.readmodels.timeline import EVENT_AUTHORITY, EVENT_SOURCE
-from sidecar.records.store import Edge, Is, Page, Request, Row
+from sidecar.records.reading import Edge, Is, Page, Request, Row
 
 PENDING = Is("pending", (True,))
 """A wait that has not ended."""

@@ -12,7 +12,7 @@ from sidecar.readmodels.run import RUN_KINDS, run_of, run_requests, winner
 from sidecar.readmodels.run_filters import FILTERS, Selection, selections
 from sidecar.readmodels.run_rows import Beside, beside_of, beside_requests, run_row, wait_requests
 from sidecar.readmodels.scope import ScopeSummaries
-from sidecar.records.store import Edge, Get, Is, Page, Position, Read, Request, Row
+from sidecar.records.reading import Edge, Get, Is, Page, Position, Read, Request, Row
 
 KINDS = (*RUN_KINDS, "wait", "event", "snapshot")
 """The kinds that both read models show; the caller's catalogue is read beforehand."""

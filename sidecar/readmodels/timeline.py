@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from sidecar.errors import Absent
 from sidecar.readmodels.plan import Plan, View
-from sidecar.records.store import Above, Below, Get, Is, Read, Where
+from sidecar.records.reading import Above, Below, Get, Is, Read, Where
 
 EVENT_SOURCE = "stateful_runtime"
 EVENT_AUTHORITY = "authoritative_runtime_log"

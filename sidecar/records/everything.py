@@ -3,7 +3,8 @@
 from collections.abc import AsyncIterator, Collection, Sequence
 from dataclasses import dataclass
 
-from sidecar.records.store import Lanes, Position, Read, Row, Snapshot
+from sidecar.records.reading import Lanes, Position, Read, Row
+from sidecar.records.store import Snapshot
 
 PAGE = 500
 """How many records are held at once."""

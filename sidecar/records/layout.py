@@ -12,7 +12,7 @@ from typing import Any
 
 from sidecar.records.forms import folded
 from sidecar.records.kind import Column, Kind
-from sidecar.records.store import Contains, Edge, Is, Page, Position, Read, Row, Unmasked, Where
+from sidecar.records.reading import Contains, Edge, Is, Page, Position, Read, Row, Unmasked, Where
 
 
 def quoted(name: str) -> str:

@@ -14,8 +14,9 @@ from sidecar.errors import ConfigError
 from sidecar.records.everything import Everything
 from sidecar.records.kind import Kind, Kinds
 from sidecar.records.places import names
+from sidecar.records.reading import Get, Page, Position, Read, Row
 from sidecar.records.runtime_read import KINDS
-from sidecar.records.store import Get, Page, Position, Read, Row, Snapshot, Store, Tenant
+from sidecar.records.store import Snapshot, Store, Tenant
 
 PAGE = 500
 """Records that are looked at together, and the most that one transaction removes."""

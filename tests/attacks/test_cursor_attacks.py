@@ -10,7 +10,8 @@ from serving import Answer, Served, Who, served
 
 from sidecar.http.cursor import Bond, Sealer, new_key
 from sidecar.identity.caller import Caller
-from sidecar.records.store import Position, Tenant
+from sidecar.records.reading import Position
+from sidecar.records.store import Tenant
 
 pytestmark = pytest.mark.usefixtures("store_name")
 

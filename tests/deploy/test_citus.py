@@ -21,7 +21,7 @@ from sidecar.records.layout import Table
 from sidecar.records.postgres import sql, tables
 from sidecar.records.postgres.sql import Asked
 from sidecar.records.postgres.sql import Path as Way
-from sidecar.records.store import Get, Is
+from sidecar.records.reading import Get, Is
 
 STAND_INS = """
 CREATE TABLE public.pg_dist_partition (logicalrelid regclass PRIMARY KEY, by text, beside text);

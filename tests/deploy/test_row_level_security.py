@@ -22,7 +22,8 @@ from sidecar.records.opening import open_store
 from sidecar.records.postgres import PostgresStore, sql
 from sidecar.records.postgres.sql import Asked
 from sidecar.records.postgres.sql import Path as Way
-from sidecar.records.store import Get, Is, Tenant
+from sidecar.records.reading import Get, Is
+from sidecar.records.store import Tenant
 
 OWN, OTHER = ("acme", "main", ""), ("acme", "labs", "")
 TENANTLESS = {"store", "kind", "setting", "load"}

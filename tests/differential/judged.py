@@ -29,8 +29,9 @@ from sidecar.policy.judge import Judge
 from sidecar.policy.rules import tenant_document
 from sidecar.records.ingest import Intake
 from sidecar.records.kind import Kind, Kinds
+from sidecar.records.reading import Read
 from sidecar.records.schemas import load_kinds, shipped_schemas
-from sidecar.records.store import Prepared, Read, Tenant
+from sidecar.records.store import Prepared, Tenant
 
 KIND = "thing"
 ACME = Tenant("acme", "main")

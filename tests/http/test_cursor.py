@@ -8,7 +8,8 @@ from hypothesis import strategies as some
 
 from sidecar.http.cursor import Bond, Sealer, new_key
 from sidecar.identity.caller import Caller
-from sidecar.records.store import Position, Tenant
+from sidecar.records.reading import Position
+from sidecar.records.store import Tenant
 
 ANN = Caller(Tenant("acme", "main"), "ann")
 BOND = Bond(ANN, "wait", b"status=open&limit=9")

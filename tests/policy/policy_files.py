@@ -18,8 +18,9 @@ from sidecar.policy.judge import Judge, Verdicts
 from sidecar.policy.rules import KindPolicies
 from sidecar.records.ingest import Intake
 from sidecar.records.kind import Kinds
+from sidecar.records.reading import Read
 from sidecar.records.schemas import load_kinds
-from sidecar.records.store import Prepared, Read, Snapshot, Store, Tenant
+from sidecar.records.store import Prepared, Snapshot, Store, Tenant
 
 ACME = Tenant("acme", "main")
 HOME = {"org_id": "acme", "workspace_id": "main"}

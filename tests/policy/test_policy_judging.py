@@ -10,7 +10,8 @@ from policy_files import ACME, HOME, broken, bundle_of, new_store, note, policy,
 from sidecar.identity.caller import Caller
 from sidecar.policy import standing
 from sidecar.policy.judge import Judge
-from sidecar.records.store import Is, Prepared, Read, Tenant
+from sidecar.records.reading import Is, Read
+from sidecar.records.store import Prepared, Tenant
 
 pytestmark = pytest.mark.usefixtures("store_name")
 

@@ -20,8 +20,9 @@ from sidecar.readmodels.plan import Plan, View, carried_out
 from sidecar.readmodels.runs import KINDS, RunQuery, RunsQuery, run_detail, runs
 from sidecar.records.ingest import Intake
 from sidecar.records.kind import Kinds
+from sidecar.records.reading import Page, Request
 from sidecar.records.schemas import load_kinds, shipped_schemas
-from sidecar.records.store import Page, Prepared, Request, Snapshot, Store, Tenant
+from sidecar.records.store import Prepared, Snapshot, Store, Tenant
 
 NOW = 1_000
 TENANT = Tenant("acme", "main")

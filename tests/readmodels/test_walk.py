@@ -24,8 +24,9 @@ from sidecar.readmodels.records import RecordsQuery, records
 from sidecar.records.canonical import policy_view
 from sidecar.records.ingest import Intake
 from sidecar.records.kind import Kinds
+from sidecar.records.reading import Is, Where
 from sidecar.records.schemas import load_kinds, shipped_schemas
-from sidecar.records.store import Is, Prepared, Tenant, Where
+from sidecar.records.store import Prepared, Tenant
 
 EVERY = load_kinds([shipped_schemas()])
 CATALOGUE = ("org_unit", "org_unit_membership", "org_unit_access_grant")

@@ -12,7 +12,8 @@ from sidecar.policy.judge import Judge, Verdicts
 from sidecar.readmodels.choices import choose, read_choice
 from sidecar.readmodels.plan import Plan, carried_out
 from sidecar.records.ingest import Intake
-from sidecar.records.store import Get, Prepared, Store, Tenant
+from sidecar.records.reading import Get
+from sidecar.records.store import Prepared, Store, Tenant
 
 TENANT = Tenant("acme", "main")
 OWNER = {"org_id": "acme", "workspace_id": "main", "source": "explicit"}

@@ -6,7 +6,8 @@ from dataclasses import dataclass
 import orjson
 
 from sidecar.records.kind import Column, Kind, Kinds, Order
-from sidecar.records.store import Lanes, Position, Prepared, Read, Row, Store, Tenant, Where
+from sidecar.records.reading import Lanes, Position, Read, Row, Where
+from sidecar.records.store import Prepared, Store, Tenant
 
 MANY = 200
 """Units of many notes."""

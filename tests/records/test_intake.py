@@ -10,8 +10,9 @@ import stores
 
 from sidecar.errors import Reject
 from sidecar.records.ingest import Intake
+from sidecar.records.reading import Edge, Is, Lanes, Read, Row
 from sidecar.records.schemas import load_kinds, shipped_schemas
-from sidecar.records.store import Edge, Is, Lanes, Prepared, Read, Row, Tenant
+from sidecar.records.store import Prepared, Tenant
 from sidecar.records.strict import BadJson, read_json
 
 KINDS = load_kinds([shipped_schemas()])

@@ -11,7 +11,8 @@ from store_notes import NOTE, A, B, note, refuse, seen_by
 
 from sidecar.records.kind import Column, Kind, Kinds
 from sidecar.records.postgres.tables import short
-from sidecar.records.store import Contains, Edge, Is, Prepared, Read, Store, Where
+from sidecar.records.reading import Contains, Edge, Is, Read, Where
+from sidecar.records.store import Prepared, Store
 
 LONG = "ä" * 3_000
 NOTED = Kind(**{name: getattr(NOTE, name) for name in NOTE.__dataclass_fields__} | {

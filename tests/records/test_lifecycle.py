@@ -14,8 +14,9 @@ from stores import AnyStore
 
 from sidecar.errors import StoreError
 from sidecar.records.kind import Kinds
+from sidecar.records.reading import Lanes, Position, Read, Row
 from sidecar.records.sqlite import SqliteStore
-from sidecar.records.store import Count, Lanes, LoadMark, Position, Prepared, Read, Row, Tenant
+from sidecar.records.store import Count, LoadMark, Prepared, Tenant
 
 ACME, OTHER = Tenant("acme", "main"), Tenant("acme", "main", "blue")
 TRIPLES = {ACME: {"org_id": "acme", "workspace_id": "main"}, OTHER: {**LEAST["event"]["scope"]["tenant_context"]}}

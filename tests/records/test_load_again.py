@@ -14,8 +14,9 @@ from record_samples import LEAST, intake, kinds
 
 from sidecar.records import load as loading
 from sidecar.records.load import Load, Loaded, Refused
+from sidecar.records.reading import Lanes, Read, Row
 from sidecar.records.sources import Lines
-from sidecar.records.store import Lanes, Read, Row, Store, Tenant
+from sidecar.records.store import Store, Tenant
 
 pytestmark = pytest.mark.usefixtures("store_name")
 

@@ -10,7 +10,8 @@ import stores
 from test_load_again import All
 
 from sidecar.records.kind import Column, Kind, Kinds
-from sidecar.records.store import Contains, Is, Prepared, Read, Store, Tenant
+from sidecar.records.reading import Contains, Is, Read
+from sidecar.records.store import Prepared, Store, Tenant
 
 pytestmark = pytest.mark.usefixtures("store_name")
 

@@ -10,7 +10,8 @@ import stores
 
 from sidecar.errors import Reject, StoreError
 from sidecar.records.kind import Column, Kind, Kinds
-from sidecar.records.store import Is, Lanes, Prepared, Read, Row, Store, Tenant
+from sidecar.records.reading import Is, Lanes, Read, Row
+from sidecar.records.store import Prepared, Store, Tenant
 
 pytestmark = pytest.mark.usefixtures("store_name")
 

@@ -11,9 +11,9 @@ from store_notes import NOTE, A, note, refuse, seen_by
 
 from sidecar.errors import StoreError, StoreVersionError
 from sidecar.records.kind import Kinds
+from sidecar.records.reading import Contains, Read
 from sidecar.records.sqlite import SqliteStore
 from sidecar.records.sqlite.pages import Pages
-from sidecar.records.store import Contains, Read
 
 
 @pytest.fixture

@@ -10,8 +10,8 @@ from store_notes import MANY, NOTE, A, naive, notes, places, refuse, seen_by
 
 from sidecar.records.kind import Kinds
 from sidecar.records.layout import Table
+from sidecar.records.reading import Is, Read
 from sidecar.records.sqlite import SqliteStore, sql, walk
-from sidecar.records.store import Is, Read
 
 
 @pytest.mark.parametrize("group", [1, 3, 64, 500])

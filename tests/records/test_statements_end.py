@@ -9,7 +9,8 @@ import pytest
 import stores
 from store_notes import KINDS, A, Units, note, refuse, seen_by
 
-from sidecar.records.store import Read, Row, Store
+from sidecar.records.reading import Read, Row
+from sidecar.records.store import Store
 
 
 @pytest.fixture(autouse=True)

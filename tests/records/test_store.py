@@ -10,7 +10,8 @@ import stores
 from store_notes import KINDS, MANY, A, B, Clean, Units, log, naive, note, notes, places, refuse, seen_by, walk
 
 from sidecar.errors import RecordConflict
-from sidecar.records.store import Edge, Get, Is, Position, Prepared, Read, Store
+from sidecar.records.reading import Edge, Get, Is, Position, Read
+from sidecar.records.store import Prepared, Store
 
 
 @pytest.fixture(params=["auto", "lanes", "tenant"])

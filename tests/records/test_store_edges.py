@@ -18,7 +18,8 @@ from test_load_again import All
 
 from sidecar.records.places import GREATEST, SMALLEST
 from sidecar.records.prepare import LONGEST_KEY, Preparer
-from sidecar.records.store import Get, Is, Prepared, Read, Tenant, Where
+from sidecar.records.reading import Get, Is, Read, Where
+from sidecar.records.store import Prepared, Tenant
 
 pytestmark = pytest.mark.usefixtures("store_name")
 

@@ -11,7 +11,8 @@ from store_notes import refuse
 from test_load_again import All
 
 from sidecar.records.kind import Column, Kind, Kinds
-from sidecar.records.store import Above, Below, Contains, Is, Position, Prepared, Read, Tenant, Where
+from sidecar.records.reading import Above, Below, Contains, Is, Position, Read, Where
+from sidecar.records.store import Prepared, Tenant
 
 pytestmark = pytest.mark.usefixtures("store_name")
 

@@ -12,7 +12,7 @@ from sidecar.records.layout import Table, page, plain_page, single
 from sidecar.records.postgres import sql
 from sidecar.records.postgres.sql import Asked, Lane, Path
 from sidecar.records.postgres.tables import compared
-from sidecar.records.store import Edge, Get, Is, Page, Position, Read, Request, Row, Visibility
+from sidecar.records.reading import Edge, Get, Is, Page, Position, Read, Request, Row, Visibility
 
 Connection: TypeAlias = "PoolConnectionProxy[Record]"
 Strategy = Literal["auto", "lanes", "tenant"]

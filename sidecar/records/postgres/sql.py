@@ -12,7 +12,7 @@ from typing import Any
 from sidecar.records.kind import Column
 from sidecar.records.layout import Table, storable
 from sidecar.records.postgres import tables
-from sidecar.records.store import Above, Below, Contains, Get, Is, Position, Where
+from sidecar.records.reading import Above, Below, Contains, Get, Is, Position, Where
 
 _FIRST, _LAST = -(2**63), 2**63 - 1
 _GREATEST_TEXT = "\U0010ffff" * 513

@@ -25,18 +25,8 @@ from sidecar.records.postgres.replica import Replica
 from sidecar.records.postgres.sql import sendable
 from sidecar.records.postgres.write import Writer, announce, announced
 from sidecar.records.promotion import Accept
-from sidecar.records.store import (
-    Count,
-    LoadMark,
-    Migrated,
-    Outcome,
-    Page,
-    Prepared,
-    Request,
-    Tenant,
-    Visibility,
-    unlike,
-)
+from sidecar.records.reading import Page, Request, Visibility
+from sidecar.records.store import Count, LoadMark, Migrated, Outcome, Prepared, Tenant, unlike
 
 log = logging.getLogger(__name__)
 

@@ -9,10 +9,10 @@ from typing import Any
 import orjson
 
 from sidecar.records.layout import Table, page, plain_page, single
+from sidecar.records.reading import Edge, Get, Page, Read, Request, Row, Visibility
 from sidecar.records.sqlite import sql
 from sidecar.records.sqlite.sql import Path
 from sidecar.records.sqlite.walk import Place, Walked, records
-from sidecar.records.store import Edge, Get, Page, Read, Request, Row, Visibility
 
 _label = itemgetter(0)
 

@@ -8,7 +8,7 @@ import orjson
 
 from sidecar.records.kind import Column
 from sidecar.records.layout import Table, filter_form, quoted, storable
-from sidecar.records.store import Above, Below, Contains, Is, Position, Where
+from sidecar.records.reading import Above, Below, Contains, Is, Position, Where
 
 Values = tuple[str | int, ...]
 MOST_MERGED = 512

@@ -16,6 +16,7 @@ from sidecar.errors import StoreError
 from sidecar.records.kind import Kinds
 from sidecar.records.layout import Table
 from sidecar.records.promotion import Accept
+from sidecar.records.reading import Page, Request, Visibility
 from sidecar.records.sqlite import lifecycle, promote, turns
 from sidecar.records.sqlite.lease import SqliteLease
 from sidecar.records.sqlite.mirror import SqliteMirror
@@ -23,7 +24,7 @@ from sidecar.records.sqlite.pages import Pages
 from sidecar.records.sqlite.tables import PAGE_BYTES
 from sidecar.records.sqlite.walk import Place, Strategy
 from sidecar.records.sqlite.write import Interned, Writer
-from sidecar.records.store import Count, LoadMark, Outcome, Page, Prepared, Request, Tenant, Visibility, unlike
+from sidecar.records.store import Count, LoadMark, Outcome, Prepared, Tenant, unlike
 
 T = TypeVar("T")
 Run = Callable[[Callable[[], T]], Awaitable[T]]

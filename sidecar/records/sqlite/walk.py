@@ -11,9 +11,9 @@ from typing import Any, Literal, Protocol
 import orjson
 
 from sidecar.records.layout import Table
+from sidecar.records.reading import Position, Read
 from sidecar.records.sqlite import sql
 from sidecar.records.sqlite.sql import Clause, Path
-from sidecar.records.store import Position, Read
 
 Strategy = Literal["auto", "lanes", "tenant"]
 Lane = tuple[Any, int]
