@@ -33,7 +33,7 @@ ROOMS: dict[str, set[str]] = {
 
 PARTS: dict[tuple[str, str], set[str]] = {
     ("identity", "records"): {"forms", "store"},
-    ("readmodels", "records"): {"forms", "prepare", "store"},
+    ("readmodels", "records"): {"forms", "prepare", "reading", "store"},
     ("readmodels", "identity"): {"authority", "caller"},
     ("readmodels", "policy"): {"judge"},
     ("policy", "identity"): {"authority", "caller", "callers", "course"},
