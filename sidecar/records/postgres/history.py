@@ -1,8 +1,8 @@
 """Which history of the database this is: another one begins where something acknowledged may have been lost.
 
 A replica that is promoted without having received everything, or a database that is restored from a dump, gives ids and
-versions a second time. The first writer that finds itself there begins a new history, in its own
-transaction: what anybody learnt of ids and versions before is of another history, and is not used.
+versions a second time. The first writer that finds itself there begins a new history before it writes: what anybody
+learnt of ids and versions before is of another one, and is not used.
 """
 
 import logging
@@ -33,18 +33,27 @@ class Histories:
 
     timeline: str
 
-    async def current(self, connection: Connection) -> UUID:
-        """The history that this transaction writes, begun in it if need be."""
+    async def current(self, connection: Connection, begin: str) -> UUID:
+        """The history that a transaction writes which has only just begun, by ``begin``.
+
+        Where another one is due it is begun first, and committed: nobody waits for it longer than for that.
+        """
         kept = f"SELECT history FROM store WHERE timeline = {self.timeline}"
-        begun = (
-            f"UPDATE store SET history = gen_random_uuid(), timeline = {self.timeline} "
-            f"WHERE timeline <> {self.timeline} RETURNING history"
-        )
-        found = None
-        for statement in (kept, begun, kept):  # the second finds nothing where another writer was first
-            found = found or await connection.fetchval(statement)
+        found = await connection.fetchval(kept)
+        if found is None:
+            await connection.execute("ROLLBACK")
+            await self.begun(connection)
+            await connection.execute(begin)
+            found = await connection.fetchval(kept)
         assert isinstance(found, UUID), "the store has a row of its own"
         return found
+
+    async def begun(self, connection: Connection) -> None:
+        """Begin another history where one is due; of several who find that, just one does. Outside a transaction."""
+        await connection.execute(
+            f"UPDATE store SET history = gen_random_uuid(), timeline = {self.timeline} "
+            f"WHERE timeline <> {self.timeline}"
+        )
 
     @property
     def beat(self) -> str:

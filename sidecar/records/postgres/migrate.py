@@ -64,6 +64,8 @@ async def prepare(url: str, tables: Mapping[str, Table], accept: Accept, *, allo
             if not allowed:
                 raise StoreError(f"the store {NOT_MIGRATED}")
             await _locked(connection)
+            if state.version is not None:
+                await (await histories(connection)).begun(connection)
             created = await _change(connection, tables)
             promoted = sorted(set((await read_state(connection)).unfinished) & set(tables))
             for name in promoted:
@@ -128,8 +130,6 @@ async def _change(connection: Connection, tables: Mapping[str, Table]) -> list[s
             await connection.execute("CREATE SCHEMA IF NOT EXISTS sidecar")
             for statement in ddl.BASE:
                 await connection.execute(statement)
-        # the store's row first and then the tenants', as every writer has it: or both would wait for each other
-        await (await histories(connection)).current(connection)
         # no writer is between its look at the generation and its commit while the kinds change
         await connection.execute("LOCK TABLE tenant IN ACCESS EXCLUSIVE MODE")
         for name, table in tables.items():

@@ -293,7 +293,7 @@ class PostgresStore:
         """
         async with connection(self._writes, _WRITE, WRITE_TIMEOUT_MS / 1000) as taken:
             with answering():
-                history = await self._histories.current(taken)
+                history = await self._histories.current(taken, _WRITE)
                 writer = Writer(taken, self.tables, self._interned, history, copies=not self._row_security)
                 if alone:
                     await taken.execute("LOCK TABLE tenant IN EXCLUSIVE MODE")
