@@ -14,6 +14,16 @@ from sidecar.records.forms import folded
 from sidecar.records.kind import Column, Kind
 from sidecar.records.reading import Contains, Edge, Is, Page, Position, Read, Row, Unmasked, Where
 
+FEW, SEVERAL = 4, 16
+"""Lanes that a statement is written for exactly, and in steps of two; beyond in powers of two. So few are compiled."""
+
+
+def arms_for(lanes: int) -> int:
+    """How many lanes a statement is written for that merges so many."""
+    if lanes <= FEW:
+        return lanes
+    return lanes + lanes % 2 if lanes <= SEVERAL else 1 << (lanes - 1).bit_length()
+
 
 def quoted(name: str) -> str:
     """A name of the registry (``[a-z0-9_.]`` only) as an SQL identifier; quoting keeps its dots."""

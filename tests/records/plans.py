@@ -18,13 +18,14 @@ from sidecar.records.postgres import pool
 
 Said = dict[str, tuple[Any, ...]]
 """Statements, each with values that were bound to it."""
-PLANNED = re.compile(r"(?:/\*.*?\*/)?\s*(SELECT|WITH|INSERT|UPDATE|DELETE)\b", re.IGNORECASE)
+PLANNED = re.compile(r"(?:/\*.*?\*/)?[\s(]*(SELECT|WITH|INSERT|UPDATE|DELETE)\b", re.IGNORECASE)
 _OWN = re.compile(r"\b(_tenant|tenant_id)=\?|\b_label=\?|\b_row=\?|rowid=\?|label_id=\?|name=\?|load_id=\?|org_id=\?")
 _SEARCH = re.compile(r"SEARCH (\S+)")
 _SCAN = re.compile(r"SCAN (\S+)( VIRTUAL TABLE)?")
 _MADE_UP = {"lane", "CONSTANT", "kind", "load", "sqlite_schema"}
 """What may be scanned: the lanes that a statement found, a row of constants, and tables that have a few rows."""
-_LANE = re.compile(r"\b_label = |= \w+\.value\b")
+_LANE = re.compile(r" = (?!ANY)")
+"""What keeps a walk inside its lane; other conditions name a list of values."""
 _SORTED = "USE TEMP B-TREE"
 
 

@@ -10,13 +10,14 @@ from functools import cached_property, lru_cache
 from typing import Any
 
 from sidecar.records.kind import Column
-from sidecar.records.layout import Table, storable
+from sidecar.records.layout import SEVERAL, Table, arms_for, storable
 from sidecar.records.postgres import tables
 from sidecar.records.reading import Above, Below, Contains, Get, Is, Position, Where
 
 _FIRST, _LAST = -(2**63), 2**63 - 1
 _GREATEST_TEXT = "\U0010ffff" * 513
 """Above every key, which has 2,048 bytes at most."""
+NO_LANE: "Lane" = (None, -1)
 OUTRIGHT = 2_000
 """So many rows, of all lanes together, are walked at once, without asking first where they stand."""
 Statement = tuple[str, list[Any]]
@@ -144,15 +145,18 @@ def lanes(path: Path, tenant_id: int, values: Sequence[Any]) -> Statement:
 def along_lanes(asked: Asked, lanes: Sequence[Lane]) -> Statement:
     """The first rows of all lanes together.
 
-    Of many lanes, a few rows of each show behind which place none can stand that belongs to the first rows of all; then
-    only the lanes that begin before it are walked, and only so far.
+    A few lanes are merged by the database, which steps through each only as far as it is needed. Of many, a few rows of
+    each show behind which place none can stand that belongs to the first rows of all; then only the lanes that begin
+    before it are walked, and only so far.
     """
     bound, path = Bound(), asked.path
+    doubled = path.column is not None and path.column.many  # a record stands under each of its values
+    if len(lanes) <= SEVERAL and (not doubled or len({value for value, _ in lanes}) == 1):
+        return _side_by_side(asked, lanes)
     rows, given = bound(asked.rows, "bigint"), _given(path, lanes, bound)
     inside = _inside(asked, bound)
     if len(lanes) == 1 or len(lanes) * asked.rows <= OUTRIGHT:
         return _merged(asked, f"{given} AS lane", inside, rows), bound.values
-    doubled = path.column is not None and path.column.many  # a record stands under each of its values
     reach = asked.rows * (len({value for value, _ in lanes}) if doubled else 1)
     some = bound(reach // len(lanes) + 1, "bigint")
     end = "(SELECT " + ", ".join(_limit(asked, name, bound) for name in path.table.places) + ")"
@@ -166,6 +170,23 @@ def along_lanes(asked: Asked, lanes: Sequence[Lane]) -> Statement:
         f"{_merged(asked, '(SELECT DISTINCT value, label FROM head) AS lane', within, rows)}"
     )
     return text, bound.values
+
+
+def _side_by_side(asked: Asked, lanes: Sequence[Lane]) -> Statement:
+    """The first rows of a few lanes, each a walk of its own; the database merges what is sorted already."""
+    bound, path = Bound(), asked.path
+    rows = bound(asked.rows, "bigint")
+    common = f"i._tenant = {bound(asked.tenant_id, 'bigint')}{_beyond(asked, bound)}{_residual(asked, bound)}"
+    walk = f"SELECT i._label, {path.record}._doc, {path.place()} FROM {path.joined} WHERE {common}"
+    ending = f"ORDER BY {path.sorted('i', asked.last)} LIMIT {rows}"
+    arms: list[str] = []
+    for value, label in [*lanes, *[NO_LANE] * (arms_for(len(lanes)) - len(lanes))]:
+        same = "" if path.column is None else f" AND {path.value} = {bound(value, path.type)}"
+        arms.append(f"({walk} AND i._label = {bound(label, 'bigint')}{same} {ending})")
+    if len(arms) == 1:
+        return arms[0], bound.values
+    first = ", ".join(f"{name}{' DESC' if asked.last else ''}" for name in path.table.places)
+    return f"{' UNION ALL '.join(arms)} ORDER BY {first} LIMIT {rows}", bound.values
 
 
 def edges(asked: Asked, lanes: Sequence[Lane]) -> Statement:

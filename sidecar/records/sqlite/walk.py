@@ -10,7 +10,7 @@ from typing import Any, Literal, Protocol
 
 import orjson
 
-from sidecar.records.layout import Table
+from sidecar.records.layout import Table, arms_for
 from sidecar.records.reading import Position, Read
 from sidecar.records.sqlite import sql
 from sidecar.records.sqlite.sql import Clause, Path
@@ -26,8 +26,6 @@ MANY_LANES = 5_000
 """Above it, the tenant's own index is tried first even where a condition has to hold as well."""
 GROUP = 64
 """Lanes that one statement merges. More are merged group by group, each opened only when its first record is due."""
-FEW, SEVERAL = 4, 16
-"""Lanes that a statement is written for exactly, and in steps of two; beyond in powers of two. So few are compiled."""
 OUTRIGHT = 16
 """Lanes that are merged at once. Beyond them the tenant's own index is tried first: it gives whoever sees most of the
 tenant a page without finding the head of each lane.
@@ -134,7 +132,7 @@ class _Walk:
         """The records of a few lanes from one statement, which steps only as far as it is read."""
         if not lanes:
             return _once(iter(()))
-        tenant, arms = self.at.tenant_id, _arms(len(lanes))
+        tenant, arms = self.at.tenant_id, arms_for(len(lanes))
         lanes = [*lanes, *[NO_LANE] * (arms - len(lanes))]
         if self.path.column is None:
             bound = [part for _, label in lanes for part in (label, *condition.values)]
@@ -188,13 +186,6 @@ class _Walk:
                 # lanes are walked faster from their heads than from behind a place
                 return path.table.position(found[-1][_DOCUMENT + 1 :]) if shown else after, False
         return None, True
-
-
-def _arms(lanes: int) -> int:
-    """How many lanes a statement is written for."""
-    if lanes <= FEW:
-        return lanes
-    return lanes + lanes % 2 if lanes <= SEVERAL else 1 << (lanes - 1).bit_length()
 
 
 def _as_lanes(labels: frozenset[int]) -> list[Lane]:
