@@ -23,7 +23,9 @@ PROBED = 64
 FEW = 16
 """Beyond so many labels the tenant's own index is tried first: it gives a page at once to whoever sees most of it."""
 SPARE = 16
-"""Records that are read along the tenant's index beyond those wanted, for some are hidden."""
+"""Records that are read along the tenant's index beyond those wanted, or a quarter of those if that is more: some are
+hidden, and to ask once more costs more than to step over them.
+"""
 MOST_AT_ONCE = 1_000
 """How many rows one statement fetches at most, beyond what a page holds."""
 
@@ -156,7 +158,7 @@ class _Walk:
         while True:
             missing = wanted - len(found)
             share = looked / len(found) if found else 1
-            asked = self._asked(sql.path(self.table), after, int(missing * share) + SPARE)
+            asked = self._asked(sql.path(self.table), after, int(missing * share) + max(SPARE, missing // 4))
             batch = await self.at.fetch(sql.along_tenant(asked))
             found += [raw for raw in batch if raw[0] in self.labels]
             if len(found) >= wanted or len(batch) < asked.rows:
