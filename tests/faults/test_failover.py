@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -102,9 +103,10 @@ async def tell(server: Server, *statements: str) -> Any:
 
 
 async def until(server: Server, statement: str) -> None:
-    """Wait until a server says yes."""
+    """Wait until a server says yes; what it is asked about may not be there yet."""
     async with asyncio.timeout(PATIENCE_S):
         while True:
-            if await tell(server, statement):
-                return
+            with suppress(asyncpg.UndefinedTableError):
+                if await tell(server, statement):
+                    return
             await asyncio.sleep(0.05)
