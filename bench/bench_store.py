@@ -48,7 +48,7 @@ class Sees:
         return self.labels[kind]
 
     def show(self, row: Row, _: object) -> Row | None:
-        """Every row that the store asks about is hidden, for it need not ask about any other."""
+        """Nobody asks: nothing is judged or masked."""
         raise AssertionError(row)
 
 

@@ -64,7 +64,8 @@ class Server:
 @contextmanager
 def server(folder: Path) -> Iterator[Server]:
     """A server over the data in ``folder/postgres``, which are made when they are not there."""
-    folder.chmod(folder.stat().st_mode | 0o011)  # whom the server runs as gets to its data through it
+    if _user() is not None:
+        folder.chmod(folder.stat().st_mode | 0o011)  # whom the server runs as gets to its data through it
     data = folder / "postgres"
     if not data.exists():
         _made(data)

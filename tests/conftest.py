@@ -27,6 +27,15 @@ def store_name(request: pytest.FixtureRequest) -> Iterator[str]:
     stores.chosen.name = "sqlite"
 
 
+@pytest.fixture(scope="module")
+def on_postgres() -> Iterator[None]:
+    """For tests of PostgreSQL alone."""
+    stores.chosen.name = "postgres"
+    yield
+    stores.give_back()
+    stores.chosen.name = "sqlite"
+
+
 @pytest.fixture(autouse=True)
 def _given_back() -> Iterator[None]:
     """The databases that a test took go to the next one; those of its module stay."""

@@ -30,7 +30,6 @@ class Notes:
 
 
 Walk = Callable[[Any, Notes], Any]
-
 _Others = Callable[[dict[str, Any], Notes], None]
 
 _ABSENT = object()
@@ -150,7 +149,7 @@ def _leave_out_nulls(out: dict[str, Any], nullable: Iterable[str]) -> None:
             del out[name]
 
 
-def _others(schema: Mapping[str, Any] | bool, known: AbstractSet[str]) -> "_Others | None":
+def _others(schema: Mapping[str, Any] | bool, known: AbstractSet[str]) -> _Others | None:
     """What is done to the undeclared properties of an object; None when they stay as they are."""
     inner = _walk(schema)
     if inner is None and schema is not False:

@@ -14,15 +14,19 @@ from sidecar.records.forms import folded
 from sidecar.records.kind import Column, Kind
 from sidecar.records.reading import Contains, Edge, Is, Page, Position, Read, Row, Unmasked, Where
 
+Lane = tuple[Any, int]
+"""A value of the column that a walk goes along (None where it goes along the labels), and a label."""
+NO_LANE: Lane = (None, -1)
 FEW, SEVERAL = 4, 16
 """Lanes that a statement is written for exactly, and in steps of two; beyond in powers of two. So few are compiled."""
 
 
-def arms_for(lanes: int) -> int:
-    """How many lanes a statement is written for that merges so many."""
-    if lanes <= FEW:
-        return lanes
-    return lanes + lanes % 2 if lanes <= SEVERAL else 1 << (lanes - 1).bit_length()
+def padded(lanes: Sequence[Lane]) -> list[Lane]:
+    """As many lanes as a statement is written for that merges these, the others empty."""
+    arms = len(lanes)
+    if arms > FEW:
+        arms = arms + arms % 2 if arms <= SEVERAL else 1 << (arms - 1).bit_length()
+    return [*lanes, *[NO_LANE] * (arms - len(lanes))]
 
 
 def quoted(name: str) -> str:

@@ -109,5 +109,5 @@ def _grouped(chunks: Sequence[_Chunk], most: int, most_bytes: int) -> Iterator[l
 
 
 def _row(placed: Placed, owner: int) -> tuple[Any, ...]:
-    kept = placed.record[_KEPT]
-    return placed.path, placed.line, placed.record.inherit is not None, owner, kept
+    record = placed.record
+    return placed.path, placed.line, record.inherit is not None, owner, record[_KEPT]

@@ -126,6 +126,8 @@ def postgres_plan_faults(node: dict[str, Any]) -> Iterator[str]:
         yield f"seeks by nothing of the tenant: {told}"
     if name.startswith("record_") and _LANE.search(node.get("Filter", "")):
         yield f"walks past what is in no lane: {told}, {node['Filter']}"
+    if kind in ("Sort", "Incremental Sort") and any(below["Node Type"] == "Append" for below in node["Plans"]):
+        yield f"puts in order what is in order already: {kind} above Append"
     if kind in ("Sort", "Incremental Sort"):
         yield from (f"puts a walk in order: {walk}" for below in node["Plans"] for walk in _unlimited(below))
     for below in node.get("Plans", ()):

@@ -1,7 +1,7 @@
 """A tenant's first moments on PostgreSQL: who decides about records has the tenant to itself, however new it is."""
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
@@ -14,13 +14,7 @@ from sidecar.records.postgres import store as module
 
 BLOCKED_S = 0.3
 
-
-@pytest.fixture(autouse=True)
-def _postgres() -> Iterator[None]:
-    stores.chosen.name = "postgres"
-    yield
-    stores.give_back()
-    stores.chosen.name = "sqlite"
+pytestmark = pytest.mark.usefixtures("on_postgres")
 
 
 @pytest.fixture

@@ -1,7 +1,7 @@
 """Where a new history of a PostgreSQL database begins: wherever ids may be given a second time."""
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -25,13 +25,7 @@ RESTORED = (
 """What a restored dump leaves: a table with the same row."""
 ELSEWHERE = "UPDATE sidecar.store SET timeline = 'of another server'"
 
-
-@pytest.fixture(scope="module", autouse=True)
-def _postgres() -> Iterator[None]:
-    stores.chosen.name = "postgres"
-    yield
-    stores.give_back()
-    stores.chosen.name = "sqlite"
+pytestmark = pytest.mark.usefixtures("on_postgres")
 
 
 @pytest.fixture

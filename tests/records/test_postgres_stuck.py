@@ -22,13 +22,7 @@ from sidecar.records.postgres.pool import connection
 LONGEST_S = 20.0
 """Less than a writer's statement may take: whoever waits for the server waits longer."""
 
-
-@pytest.fixture(scope="module", autouse=True)
-def _postgres() -> Iterator[None]:
-    stores.chosen.name = "postgres"
-    yield
-    stores.give_back()
-    stores.chosen.name = "sqlite"
+pytestmark = pytest.mark.usefixtures("on_postgres")
 
 
 @pytest.fixture

@@ -11,6 +11,7 @@ from uuid import UUID
 
 import asyncpg
 
+from sidecar.errors import StoreError
 from sidecar.records.postgres.pages import Connection
 from sidecar.records.postgres.pool import Pool, answering
 
@@ -36,7 +37,8 @@ class Histories:
     async def current(self, connection: Connection, begin: str) -> UUID:
         """The history that a transaction writes which has only just begun, by ``begin``.
 
-        Where another one is due it is begun first, and committed: nobody waits for it longer than for that.
+        Where another one is due it is begun first, and committed: nobody waits for it longer than for that. Raises
+        StoreError when this server's is taken for another one at the same time.
         """
         kept = f"SELECT history FROM store WHERE timeline = {self.timeline}"
         found = await connection.fetchval(kept)
@@ -45,8 +47,10 @@ class Histories:
             await self.begun(connection)
             await connection.execute(begin)
             found = await connection.fetchval(kept)
-        assert isinstance(found, UUID), "the store has a row of its own"
-        return found
+        if found is None:
+            raise StoreError("several servers, or sidecars with different rights, write the store at once")
+        history: UUID = found
+        return history
 
     async def begun(self, connection: Connection) -> None:
         """Begin another history where one is due; of several who find that, just one does. Outside a transaction."""

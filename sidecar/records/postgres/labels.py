@@ -22,7 +22,7 @@ _ADD = (
 class Locked(NamedTuple):
     """A tenant whose row is locked: nobody else writes its records before the transaction ends.
 
-    ``erasures`` tells how often it was erased, and ``history`` in which of them it is: ids of before are nobody's.
+    ``erasures`` tells how often it was erased, ``history`` which one of the store this is: ids of before are nobody's.
     """
 
     tenant_id: int

@@ -8,9 +8,9 @@ from typing import Any, Literal, TypeAlias
 from asyncpg import Record
 from asyncpg.pool import PoolConnectionProxy
 
-from sidecar.records.layout import Table, page, plain_page, single
+from sidecar.records.layout import Lane, Table, page, plain_page, single
 from sidecar.records.postgres import sql
-from sidecar.records.postgres.sql import Asked, Lane, Path
+from sidecar.records.postgres.sql import Asked, Path
 from sidecar.records.postgres.tables import compared
 from sidecar.records.reading import Edge, Get, Is, Page, Position, Read, Request, Row, Visibility
 

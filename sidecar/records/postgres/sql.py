@@ -10,19 +10,16 @@ from functools import cached_property, lru_cache
 from typing import Any
 
 from sidecar.records.kind import Column
-from sidecar.records.layout import SEVERAL, Table, arms_for, storable
+from sidecar.records.layout import SEVERAL, Lane, Table, padded, storable
 from sidecar.records.postgres import tables
 from sidecar.records.reading import Above, Below, Contains, Get, Is, Position, Where
 
 _FIRST, _LAST = -(2**63), 2**63 - 1
 _GREATEST_TEXT = "\U0010ffff" * 513
 """Above every key, which has 2,048 bytes at most."""
-NO_LANE: "Lane" = (None, -1)
 OUTRIGHT = 2_000
 """So many rows, of all lanes together, are walked at once, without asking first where they stand."""
 Statement = tuple[str, list[Any]]
-Lane = tuple[Any, int]
-"""A value of the path's column (None where labels are the path), and a label."""
 
 
 def sendable(text: str) -> str | None:
@@ -155,7 +152,7 @@ def along_lanes(asked: Asked, lanes: Sequence[Lane]) -> Statement:
         return _side_by_side(asked, lanes)
     rows, given = bound(asked.rows, "bigint"), _given(path, lanes, bound)
     inside = _inside(asked, bound)
-    if len(lanes) == 1 or len(lanes) * asked.rows <= OUTRIGHT:
+    if len(lanes) * asked.rows <= OUTRIGHT:
         return _merged(asked, f"{given} AS lane", inside, rows), bound.values
     reach = asked.rows * (len({value for value, _ in lanes}) if doubled else 1)
     some = bound(reach // len(lanes) + 1, "bigint")
@@ -180,7 +177,7 @@ def _side_by_side(asked: Asked, lanes: Sequence[Lane]) -> Statement:
     walk = f"SELECT i._label, {path.record}._doc, {path.place()} FROM {path.joined} WHERE {common}"
     ending = f"ORDER BY {path.sorted('i', asked.last)} LIMIT {rows}"
     arms: list[str] = []
-    for value, label in [*lanes, *[NO_LANE] * (arms_for(len(lanes)) - len(lanes))]:
+    for value, label in padded(lanes):
         same = "" if path.column is None else f" AND {path.value} = {bound(value, path.type)}"
         arms.append(f"({walk} AND i._label = {bound(label, 'bigint')}{same} {ending})")
     if len(arms) == 1:

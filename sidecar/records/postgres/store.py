@@ -158,7 +158,7 @@ class PostgresStore:
         self._interned = Interned()
         self._row_security = False
         self._replica: Replica | None = None
-        self._histories = Histories("''")
+        self._histories = Histories("''")  # until ``open`` has asked the server
         self.migrated = Migrated()
 
     @classmethod

@@ -10,13 +10,12 @@ from typing import Any, Literal, Protocol
 
 import orjson
 
-from sidecar.records.layout import Table, arms_for
+from sidecar.records.layout import Lane, Table, padded
 from sidecar.records.reading import Position, Read
 from sidecar.records.sqlite import sql
 from sidecar.records.sqlite.sql import Clause, Path
 
 Strategy = Literal["auto", "lanes", "tenant"]
-Lane = tuple[Any, int]
 Raw = tuple[Any, ...]
 """A record as SQL gives it: its label, its document, then its order and key."""
 Headed = tuple[Lane, Sequence[Any]]
@@ -36,7 +35,6 @@ records that are shown. It costs a fraction of what the lanes' heads cost.
 """
 LEAST_FETCHED, MOST_FETCHED = 4, 32
 """How many records are looked at together there."""
-NO_LANE: Lane = (None, -1)
 _DOCUMENT = 1
 _place = itemgetter(slice(_DOCUMENT + 1, None))
 
@@ -132,13 +130,12 @@ class _Walk:
         """The records of a few lanes from one statement, which steps only as far as it is read."""
         if not lanes:
             return _once(iter(()))
-        tenant, arms = self.at.tenant_id, arms_for(len(lanes))
-        lanes = [*lanes, *[NO_LANE] * (arms - len(lanes))]
+        tenant, lanes = self.at.tenant_id, padded(lanes)
         if self.path.column is None:
             bound = [part for _, label in lanes for part in (label, *condition.values)]
         else:
             bound = [part for value, label in lanes for part in (tenant, value, label, *condition.values)]
-        return self.at.connection.execute(sql.merged(self.path, condition.text, arms, self.last, number), bound)
+        return self.at.connection.execute(sql.merged(self.path, condition.text, len(lanes), self.last, number), bound)
 
     def _headed(self, lanes: Sequence[Lane], condition: Clause) -> list[Headed]:
         """The lanes that hold something, in the order of their first records.
