@@ -154,13 +154,14 @@ class RetentionConfig:
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """What one client may take: of time, of bytes, at once."""
+    """What one client may take, of time, of bytes, at once; and how long one of several workers may be silent."""
 
     header_timeout_ms: int = 5_000
     body_timeout_ms: int = 10_000
     handler_timeout_ms: int = 2_000
     keepalive_timeout_ms: int = 30_000
     drain_timeout_ms: int = 10_000
+    worker_timeout_ms: int = 30_000
     header_bytes: int = 16 * 1024
     body_bytes: int = 10 * 1024 * 1024
     record_bytes: int = 4 * 1024 * 1024

@@ -91,7 +91,7 @@ def test_defaults_hold_without_a_file() -> None:
     assert config.schema_folders == (shipped("schemas"),)
     assert (str(config.listen), str(config.admin_listen)) == ("127.0.0.1:8480", "127.0.0.1:8481")
     assert config.limits == Limits(
-        5_000, 10_000, 2_000, 30_000, 10_000, 16_384, 10_485_760, 4_194_304, 65_536, 1_000, 64
+        5_000, 10_000, 2_000, 30_000, 10_000, 30_000, 16_384, 10_485_760, 4_194_304, 65_536, 1_000, 64
     )
 
 

@@ -1,5 +1,6 @@
 """Processes and signals for a supervisor that has no event loop: forking a worker, and hearing signals one by one."""
 
+import faulthandler
 import logging
 import os
 import signal
@@ -92,6 +93,7 @@ def _become(
 ) -> NoReturn:
     """Live as the new process, and end: nothing of what the supervisor would do on its way out is done here."""
     code = BROKEN
+    faulthandler.enable()  # a crash, or SIGABRT, tells where every thread was
     try:
         signal.set_wakeup_fd(-1)
         for number in HEARD:

@@ -2,7 +2,7 @@
 
 The supervisor orders: ``prepare`` (read the policies, which should be of this revision), ``enforce`` (those prepared),
 ``keep`` (those in force, and what is wrong with the files). A worker tells: ``ready``, and ``prepared`` with the
-revision it found. Whoever reads the end of the lines knows that the other is gone.
+revision it found, and ``alive`` every so often. Whoever reads the end of the lines knows that the other is gone.
 """
 
 import asyncio
@@ -66,13 +66,15 @@ class Line:
 class Obedience:
     """A worker's end of the line: it tells how far it is, and does with its policies what it is ordered to."""
 
-    def __init__(self, end: socket.socket, bundles: Bundles) -> None:
-        self._end, self._bundles = end, bundles
+    def __init__(self, end: socket.socket, bundles: Bundles, beat_s: float) -> None:
+        """``beat_s`` is how often it tells that its loop still turns."""
+        self._end, self._bundles, self._beat_s = end, bundles, beat_s
         self._prepared: Proof | None = None
 
     async def run(self) -> None:
         """Carry out orders until there is nobody left to give any."""
         reader, writer = await asyncio.open_connection(sock=self._end)
+        beating = asyncio.create_task(self._beat(writer))
         try:
             while order := await reader.readline():
                 answer = await self._carry_out(orjson.loads(order))
@@ -81,7 +83,13 @@ class Obedience:
         except ConnectionError:
             log.debug("the supervisor's line broke", exc_info=True)
         finally:
+            beating.cancel()
             writer.close()
+
+    async def _beat(self, writer: asyncio.StreamWriter) -> None:
+        while True:
+            writer.write(line({"alive": True}))
+            await asyncio.sleep(self._beat_s)
 
     def ready(self) -> None:
         """Tell that requests are answered."""

@@ -26,6 +26,9 @@ _DOUBLINGS = 10
 """More often a delay need not be doubled to be the longest, and after a night of crashes it could not be."""
 GRACE_S = 5.0
 """How much longer than its drain a worker may take to end before it is killed."""
+BEATS = 5
+"""So many beats in a row a worker may give no sign of life. Beats that the supervisor sees are counted, not time: after
+a pause of the whole machine every worker has as long as before."""
 
 log = logging.getLogger(__name__)
 
@@ -55,6 +58,7 @@ class Worker:
     line: Line | None = None
     ready: bool = False
     since: float = 0.0
+    silent: int = 0
     crashes: int = 0
     due: float | None = 0.0
 
@@ -77,13 +81,18 @@ class Supervisor:
         *,
         every_s: float | None,
         drain_s: float,
+        beat_s: float,
     ) -> None:
-        """``every_s`` is how often policy files are looked at, ``drain_s`` how long a worker may take to end."""
-        self._job, self._drain_s = job, drain_s
+        """``every_s`` is how often policy files are looked at, ``drain_s`` how long a worker may take to end.
+
+        ``beat_s`` is how often each worker gives a sign of life.
+        """
+        self._job, self._drain_s, self._beat_s = job, drain_s, beat_s
         self._workers = [Worker(number) for number in range(1, workers + 1)]
         self._rollout = Rollout(bundles, self._alive, every_s)
         self._signals = signals
         self._selector = selectors.DefaultSelector()
+        self._next_beat = 0.0
         self._all_ready = False
         self._code: int | None = None
         self._patience = 0.0
@@ -109,7 +118,7 @@ class Supervisor:
                 self._start(worker)
 
     def _start(self, worker: Worker) -> None:
-        worker.due, worker.ready, worker.since = None, False, time.monotonic()
+        worker.due, worker.ready, worker.silent, worker.since = None, False, 0, time.monotonic()
         useless: list[Closeable] = [self._signals, self._selector]
         useless += [other.line for other in self._workers if other.line is not None]
         try:
@@ -132,22 +141,24 @@ class Supervisor:
         if self._code is None and {signal.SIGTERM, signal.SIGINT} & {*came}:
             self._stop(0)
         if self._code is None:
+            self._miss(time.monotonic())
             self._rollout.turn(time.monotonic(), asked=signal.SIGHUP in came)
 
-    def _due(self) -> float | None:
+    def _due(self) -> float:
         """Seconds until something has to be done even if nothing happens."""
         now = time.monotonic()
         if self._code is not None:
             return max(0.1, self._patience - now)
         waits = [max(0.0, worker.due - now) for worker in self._workers if worker.due is not None]
         rollout = self._rollout.due(now)
-        return min([*waits, *([] if rollout is None else [rollout])], default=None)
+        return min([max(0.0, self._next_beat - now), *waits, *([] if rollout is None else [rollout])])
 
     def _hear(self, worker: Worker) -> None:
         """Act on what a worker tells, if anything is left to hear."""
         if worker.line is None:
             return
         for message in worker.line.hear():
+            worker.silent = 0
             match message:
                 case {"ready": _}:
                     worker.ready = True
@@ -156,6 +167,22 @@ class Supervisor:
                     self._rollout.prepared(worker.number, wanted, found)
         if not worker.line.open:
             self._hang_up(worker)
+
+    def _miss(self, now: float) -> None:
+        """Count a beat, if one is over, that each worker gave no sign in; one that gave none for long is ended.
+
+        SIGABRT makes it tell where it hung; one that cannot even do that is killed.
+        """
+        if now < self._next_beat:
+            return
+        self._next_beat = now + self._beat_s
+        for worker in self._alive():
+            worker.silent += 1
+            if worker.silent == BEATS + 1:
+                log.error("worker %d gave no sign of life for %.0f s: it is ended", worker.number, BEATS * self._beat_s)
+                os.kill(worker.pid, signal.SIGABRT)
+            elif worker.silent > BEATS + 1:
+                os.kill(worker.pid, signal.SIGKILL)
 
     def _hang_up(self, worker: Worker) -> None:
         if worker.line is not None:

@@ -13,7 +13,7 @@ from sidecar.http.forked import Signals
 from sidecar.http.logs import log_to_stderr
 from sidecar.http.orders import Obedience
 from sidecar.http.sharing import Shares
-from sidecar.http.supervise import Supervisor
+from sidecar.http.supervise import BEATS, Supervisor
 from sidecar.http.tokens import Tokens
 
 
@@ -33,7 +33,10 @@ def together(config: Config, tokens: Tokens) -> int:
             job = _Serving(config, ground, tokens, doors, Shares(config.workers), Shares(config.workers))
             every_s = config.reload.poll_ms / 1000 if config.reload.watch else None
             drain_s = config.limits.drain_timeout_ms / 1000
-            return Supervisor(job, config.workers, ground.bundles, signals, every_s=every_s, drain_s=drain_s).run()
+            supervisor = Supervisor(
+                job, config.workers, ground.bundles, signals, every_s=every_s, drain_s=drain_s, beat_s=_beat_s(config)
+            )
+            return supervisor.run()
         finally:
             doors.close()
 
@@ -79,15 +82,19 @@ class _Serving:
         for stop in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(stop, end.asked.set)
         doors = self.doors.shared(self.public.share(number - 1), self.admin.share(number - 1))
-        service = await assembled(self.config, self.ground)
-        obedience = Obedience(line, service.bundles)
+        obedience = Obedience(line, self.ground.bundles, _beat_s(self.config))
         obeying = asyncio.create_task(obedience.run())
         obeying.add_done_callback(lambda _: _abandon(end))
+        service = await assembled(self.config, self.ground)
         try:
             await Answering(self.config, service, self.tokens, doors, number).until(end, obedience.ready)
         finally:
             obeying.cancel()
             await service.store.close()
+
+
+def _beat_s(config: Config) -> float:
+    return config.limits.worker_timeout_ms / 1000 / BEATS
 
 
 def _abandon(end: End) -> None:

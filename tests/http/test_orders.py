@@ -2,6 +2,7 @@
 
 import asyncio
 import socket
+import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
@@ -11,10 +12,10 @@ from sidecar.http.orders import Line, Message, Obedience, line
 
 
 @asynccontextmanager
-async def obeying(files: Files) -> AsyncIterator[tuple[Line, "asyncio.Task[None]"]]:
+async def obeying(files: Files, beat_s: float = 60.0) -> AsyncIterator[tuple[Line, "asyncio.Task[None]"]]:
     """A worker that obeys, and the supervisor's end of its line."""
     ours, theirs = socket.socketpair()
-    task = asyncio.create_task(Obedience(theirs, files).run())
+    task = asyncio.create_task(Obedience(theirs, files, beat_s).run())
     end = Line(ours)
     yield end, task
     end.close()
@@ -27,7 +28,8 @@ async def heard(end: Line) -> Message:
     async with asyncio.timeout(10):
         while True:
             for message in end.hear():
-                return message
+                if message != {"alive": True}:
+                    return message
             await asyncio.sleep(0.01)
 
 
@@ -74,6 +76,20 @@ async def test_a_worker_notices_that_nobody_gives_orders_any_more() -> None:
         end.close()
         async with asyncio.timeout(10):
             await task
+
+
+async def test_a_worker_gives_signs_of_life_while_its_loop_turns() -> None:
+    """Each beat brings one, whatever is ordered or not; while the loop is held up none comes."""
+    async with obeying(Files(), beat_s=0.01) as (end, _):
+        signs: list[Message] = []
+        async with asyncio.timeout(10):
+            while len(signs) < 3:
+                signs += end.hear()
+                await asyncio.sleep(0.01)
+        assert signs[:3] == [{"alive": True}] * 3
+        [*end.hear()]
+        time.sleep(0.1)  # noqa: ASYNC251 - what a loop that hangs does
+        assert [*end.hear()] == []
 
 
 def test_messages_are_heard_whole_and_the_end_is_told() -> None:

@@ -15,7 +15,7 @@ from sidecar.http.supervise import FIRST_DELAY_S, LONGEST_DELAY_S, PROVEN_S, Sup
 from sidecar.policy.current import Bundles
 
 SCRIPT = """
-import os, signal, socket, sys, time
+import logging, os, signal, socket, sys, time
 from sidecar.http import supervise
 from sidecar.http.forked import Signals
 from sidecar.http.orders import line as message
@@ -27,7 +27,11 @@ how = sys.argv[1]
 def say(text):
     os.write(1, text.encode() + b"\\n")
 
+def stuck_here():
+    time.sleep(60)
+
 class Job:
+    healthy = how != "stuck"
     def work(self, number, line):
         say(f"began {number}")
         if how == "fails" and number == 2:
@@ -39,18 +43,23 @@ class Job:
         if how == "hangs":
             signal.signal(signal.SIGTERM, signal.SIG_IGN)
         line.send(message({"ready": True}))
-        time.sleep(60)
+        if number == 2 and not self.healthy:
+            stuck_here()
+        for _ in range(1200):
+            line.send(message({"alive": True}))
+            time.sleep(0.05)
         return 0
     def opened(self):
         say("opened")
     def left(self, number):
         say(f"left {number}")
+        self.healthy = True
     def ending(self):
         say("ending")
 
 signals = Signals()
 with signals.heard():
-    job = supervise.Supervisor(Job(), 2, Bundles([], {}), signals, every_s=None, drain_s=0.1)
+    job = supervise.Supervisor(Job(), 2, Bundles([], {}), signals, every_s=None, drain_s=0.1, beat_s=0.3)
     sys.exit(job.run())
 """
 
@@ -90,10 +99,24 @@ def test_a_worker_that_does_not_end_is_killed() -> None:
     assert sorted(out.split("\n")) == ["", "ending", "left 1", "left 2"]
 
 
+def test_a_worker_that_hangs_tells_where_and_is_replaced() -> None:
+    """Who gives no sign of life for so many beats is ended, with its stack on standard error; who does is left alone."""
+    process = started("stuck")
+    assert process.stdout is not None
+    told = [process.stdout.readline().strip() for _ in range(5)]
+    assert (sorted(told[:2]), told[2:]) == (["began 1", "began 2"], ["opened", "left 2", "began 2"])
+    process.send_signal(signal.SIGTERM)
+    _, said = process.communicate(timeout=30)
+    assert process.returncode == 0
+    assert "worker 2 gave no sign of life for 2 s: it is ended" in said
+    assert "in stuck_here" in said
+    assert "worker 2 was killed by signal 6" in said
+
+
 @pytest.fixture
 def supervisor() -> Iterator[Supervisor]:
     signals = Signals()
-    yield Supervisor(cast("Any", None), 2, Bundles([], cast("Any", {})), signals, every_s=None, drain_s=1.0)
+    yield Supervisor(cast("Any", None), 2, Bundles([], cast("Any", {})), signals, every_s=None, drain_s=1.0, beat_s=1.0)
     signals.close()
 
 

@@ -47,6 +47,21 @@ def test_a_killed_worker_is_replaced_and_the_others_answer_meanwhile(tmp_path: P
         assert "another is started in 0.1 s" in said
 
 
+def test_a_worker_that_is_stopped_is_replaced(tmp_path: Path) -> None:
+    """One that gives no sign of life is ended though it does not hear its signals; the others answer meanwhile."""
+    with workers(tmp_path, limits={"worker_timeout_ms": 2_000}) as served:
+        first, second = served.pids
+        with served.held(second, served.public) as connection:
+            os.kill(first, signal.SIGSTOP)
+            fresh = served.replaced([first, second])
+            assert connection.ask("GET", WAITS).status == 200
+        assert {*served.pids} == {second, fresh}
+        served.process.process.send_signal(signal.SIGTERM)
+        code, said = served.process.end()
+        assert code == 0
+        assert "gave no sign of life for 2 s" in said
+
+
 def test_a_worker_that_is_told_to_end_drains_and_is_replaced(tmp_path: Path) -> None:
     """SIGTERM to one worker lets its request under way end; the socket file stays, and the others accept."""
     path = tmp_path / "public.sock"
