@@ -82,9 +82,9 @@ class Workers:
 
     def replaced(self, before: Sequence[int], within_s: float = 20.0) -> int:
         """Wait until another process has the place of the one that ended among those that there were before."""
-        eventually(lambda: len(self.pids) == len(before) and {*self.pids} != {*before}, within_s)
-        (fresh,) = {*self.pids} - {*before}
-        return fresh
+        fresh: list[int] = []
+        eventually(lambda: fresh.extend(pid for pid in self.pids if pid not in before) or fresh, within_s)
+        return fresh[0]
 
 
 def holds(pid: int, connection: Held) -> bool:
