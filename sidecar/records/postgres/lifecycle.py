@@ -36,15 +36,19 @@ async def weight(connection: Connection, table: Table, tenant: Tenant | None) ->
     return int(await connection.fetchval(statement, *_named(tenant)))
 
 
-async def erase(connection: Connection, tables: Mapping[str, Table], tenant: Tenant) -> dict[str, int]:
-    """Remove all records of a tenant whose row is locked; how many of each kind. Raises StoreError."""
+async def erase(
+    connection: Connection, tables: Mapping[str, Table], tenant: Tenant, tenant_id: int | None
+) -> dict[str, int]:
+    """Remove all records of a tenant whose row is locked; how many of each kind. Raises StoreError.
+
+    Without an id there was nothing of it when its row was to be locked. What others store from then on stays.
+    """
     others = [name for name in sorted((await read_state(connection)).digests) if name not in tables]
     if others:
         raise StoreError(undescribed(others))
-    await unhurried(connection)
-    tenant_id = await connection.fetchval(f"SELECT t.tenant_id FROM tenant AS t WHERE {_OF_TENANT}", *_named(tenant))
     if tenant_id is None:
         return {}
+    await unhurried(connection)
     erased = {count.kind: count.records for count in await counts(connection, tenant)}
     for name in (name for table in tables.values() for name in ddl.names(table)):
         await connection.execute(f"DELETE FROM {name} WHERE _tenant = $1", tenant_id)

@@ -270,7 +270,7 @@ class PostgresStore:
         """One write transaction, durable when the context ends without an error. Raises StoreError."""
         async with self._writing([tenant], create=False) as (taken, writer):
             look = await _look(taken, tenant)
-            if look.tenant_id and not writer.holds(tenant):  # made by another writer since it was to be locked
+            if look.tenant_id and writer.held(tenant) is None:  # made by another writer since it was to be locked
                 await writer.lock([tenant])
                 look = await _look(taken, tenant)
             at = Place(taken, look.tenant_id, self._strategy)
@@ -360,8 +360,8 @@ class PostgresStore:
 
     async def erase(self, tenant: Tenant) -> Mapping[str, int]:
         """Remove all records of a tenant. Raises StoreError."""
-        async with self._writing([tenant], create=False) as (taken, _):
-            return await lifecycle.erase(taken, self.tables, tenant)
+        async with self._writing([tenant], create=False) as (taken, writer):
+            return await lifecycle.erase(taken, self.tables, tenant, writer.held(tenant))
 
     @asynccontextmanager
     async def lease(self, name: str) -> AsyncIterator[PostgresLease]:

@@ -53,22 +53,22 @@ class Writer:
         self._labels.committed()
 
     async def lock(self, tenants: Iterable[Tenant], *, create: bool = True) -> None:
-        """Lock the tenants' rows, in one order for all writers, and ``create`` those that are new."""
+        """Lock the tenants' rows, in one order for all writers; when some are new, ``create`` them or lock none."""
         missing = sorted({tenant for tenant in tenants if tenant not in self._locked}, key=_triple)
         if not missing:
             return
         triples = _triples(missing)
         await announce(self._connection, [*self._locked, *missing])
         found = await self._connection.fetch(_LOCK, *triples)
-        if create and len(found) < len(missing):
-            await self._connection.execute(_ADD_TENANTS, *triples)
-            found = await self._connection.fetch(_LOCK, *triples)
+        if create and not found:
+            found = await self._connection.fetch(_CREATE, *triples)
         for tenant_id, erasures, *triple in found:
             self._locked[Tenant(*triple)] = Locked(tenant_id, erasures, self._history)
 
-    def holds(self, tenant: Tenant) -> bool:
-        """Whether the tenant's row is locked: it was there when it was to be."""
-        return tenant in self._locked
+    def held(self, tenant: Tenant) -> int | None:
+        """The id of the tenant, whose row is locked; None when it was not there when it was to be."""
+        locked = self._locked.get(tenant)
+        return None if locked is None else locked.tenant_id
 
     async def put(self, records: Iterable[Prepared], *, overrule: bool = False) -> Outcome:
         """Store the records in their order. Raises RecordConflict before anything of its kind is written.
@@ -231,11 +231,16 @@ _TENANTS = (
 )
 """Fenced, so that the triples lead: a plan that began with the tenants would read them all."""
 _FIND = _TENANTS + "OFFSET 0) AS t"
-_LOCK = _TENANTS + "FOR NO KEY UPDATE) AS t"
-"""The rows are locked in the order of the triples."""
-_ADD_TENANTS = (
-    f"INSERT INTO tenant (org_id, workspace_id, deployment_id) SELECT * FROM {_TRIPLES} ON CONFLICT DO NOTHING"
+_LOCK = _TENANTS + f"AND cardinality($1::text[]) = (SELECT count(*) FROM ({_FIND}) AS known) FOR NO KEY UPDATE) AS t"
+"""The rows are locked in the order of the triples, or none while one is missing: made behind the lock of a later one,
+it would wait for a writer that waits for that.
+"""
+_CREATE = (
+    f"INSERT INTO tenant AS t (org_id, workspace_id, deployment_id) SELECT * FROM {_TRIPLES} "
+    "ON CONFLICT (org_id, workspace_id, deployment_id) DO UPDATE SET erasures = t.erasures "
+    "RETURNING t.tenant_id, t.erasures, t.org_id, t.workspace_id, t.deployment_id"
 )
+"""Makes or locks one row after the other, in the same order; to set what is set is how a row is locked."""
 _AUTHORITY = (
     "UPDATE tenant SET authority_version = authority_version + 1, managed = managed OR $2 "
     "WHERE tenant_id = ANY($1::bigint[])"
