@@ -231,18 +231,18 @@ class SqliteStore:
     async def mirror(self) -> AsyncIterator[SqliteMirror]:
         """One write transaction over all tenants, durable when the context ends without an error. Raises StoreError."""
         async with self._written():
-            self.require_same_kinds(self._writer)
             yield SqliteMirror(
                 self._writer, self.tables, Writer(self._writer, self.tables, self.interned), self._in_writer
             )
 
     @asynccontextmanager
     async def _written(self) -> AsyncIterator[None]:
-        """The writer's connection in a transaction of its own, committed unless the context fails."""
+        """The writer's connection in a transaction of its own, committed unless the context fails or is cancelled."""
         async with self._writing:
             try:
-                await self._in_writer(self._begin)
                 try:
+                    # here, for it may have begun although who waited for it has gone
+                    await self._in_writer(self._begin)
                     yield
                     await self._in_writer(self._writer.commit)
                 finally:
@@ -251,8 +251,9 @@ class SqliteStore:
                 raise StoreError("the store could not be written") from error
 
     def _begin(self) -> None:
-        """Begin a write transaction, knowing nothing of tenants that were erased meanwhile."""
+        """Begin a write transaction, knowing nothing of tenants that were erased meanwhile. Raises StoreError."""
         turns.begin(self._writer)
+        self.require_same_kinds(self._writer)
         self.interned.since(lifecycle.erasures(self._writer))
 
     def _abandon(self) -> None:
@@ -272,26 +273,17 @@ class SqliteStore:
 
     async def put(self, records: Sequence[Prepared], mark: LoadMark | None = None) -> Outcome:
         """Store records of any tenants in one durable transaction. Raises StoreError, RecordConflict."""
-        async with self._writing:
+        async with self._written():
             return await self._in_writer(lambda: self._put(records, mark))
 
     def _put(self, records: Sequence[Prepared], mark: LoadMark | None) -> Outcome:
-        try:
-            self._begin()
-            try:
-                self.require_same_kinds(self._writer)
-                outcome = Writer(self._writer, self.tables, self.interned).put(records)
-                if mark is not None:
-                    self._writer.execute(
-                        "INSERT INTO load (load_id, lines, finished) VALUES (?, ?, ?) "
-                        "ON CONFLICT (load_id) DO UPDATE SET lines = excluded.lines, finished = excluded.finished",
-                        (mark.load_id, mark.lines, int(mark.finished)),
-                    )
-                self._writer.commit()
-            finally:
-                self._abandon()
-        except sqlite3.Error as error:
-            raise StoreError(f"the store could not be written: {error}") from error
+        outcome = Writer(self._writer, self.tables, self.interned).put(records)
+        if mark is not None:
+            self._writer.execute(
+                "INSERT INTO load (load_id, lines, finished) VALUES (?, ?, ?) "
+                "ON CONFLICT (load_id) DO UPDATE SET lines = excluded.lines, finished = excluded.finished",
+                (mark.load_id, mark.lines, int(mark.finished)),
+            )
         return outcome
 
     async def conflicts(self, records: Sequence[Prepared]) -> list[int]:
@@ -348,7 +340,6 @@ class SqliteStore:
         Raises StoreError; once the records are gone, that only traces of them may be left.
         """
         async with self._written():
-            self.require_same_kinds(self._writer)
             erased = await self._in_writer(lambda: lifecycle.erase(self._writer, self.tables, tenant))
         async with self._writing:
             await self._in_writer(lambda: lifecycle.purge(self._writer))
