@@ -105,9 +105,11 @@ class Load:
         self.watcher.stage("storing", "record", spool.records)
         done = 0
         for batch in spool.batches(BATCH, BATCH_BYTES):
+            behind = max(done, loaded.resumed)
             done += len(batch)
             if done > loaded.resumed:
-                outcome = await self._put(batch, LoadMark(loaded.load_id, done, done == spool.records), loaded)
+                mark = LoadMark(loaded.load_id, done, done == spool.records, behind)
+                outcome = await self._put(batch, mark, loaded)
                 loaded.stale[batch[0].record.kind] += outcome.stale
             self.watcher.advance(len(batch))
 

@@ -46,11 +46,16 @@ class Prepared(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class LoadMark:
-    """How far a load has come: written in the same transaction as its records."""
+    """How far a load has come: written in the same transaction as its records.
+
+    With ``behind``, what the load had stored before, it takes the place of the mark that says so, or of none: who
+    erased records took the mark too, and to begin anew loses nothing.
+    """
 
     load_id: str
     lines: int
     finished: bool = False
+    behind: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -141,6 +141,23 @@ async def test_a_load_that_was_interrupted_begins_anew_after_an_erasure(store_na
         assert [await store.loaded(load) for load in ("interrupted", "finished")] == [0, 0]
 
 
+async def test_a_load_that_is_under_way_during_an_erasure_leaves_no_mark(store_name: str, tmp_path: Path) -> None:
+    """What it stores afterwards is there, and when it is interrupted then, it begins anew; else its mark moves on."""
+    if store_name == "sqlite":
+        pytest.skip("SQLite does not keep to LoadMark.behind yet")
+    async with opened(tmp_path) as store:
+        for erased in (False, True):
+            await store.put([letter(1)], LoadMark("under way", 1))
+            if erased:
+                await store.erase(ACME)
+            await store.put([letter(2)], LoadMark("under way", 2, behind=1))
+            assert await stored(store, "dead_letter") == (["d-2"] if erased else ["d-1", "d-2"])
+            assert await store.loaded("under way") == (0 if erased else 2)
+        await store.put([letter(1)], LoadMark("under way", 1))
+        await store.put([letter(3)], LoadMark("under way", 3, behind=2))
+        assert await store.loaded("under way") == 1, "a mark of another load of the same, which has begun anew"
+
+
 async def test_what_another_process_remembers_of_an_erased_tenant_is_forgotten(store_name: str, tmp_path: Path) -> None:
     """A record that another process writes after the erasure, under a label it knew, stands under one that lives."""
     async with opened(tmp_path) as here, opened(tmp_path) as there:

@@ -1,4 +1,4 @@
-"""What becomes of records in PostgreSQL: counted, weighed, and erased with their tenant."""
+"""What becomes of records in PostgreSQL: loaded so far, counted, weighed, and erased with their tenant."""
 
 from collections.abc import Mapping, Sequence
 
@@ -8,7 +8,7 @@ from sidecar.records.postgres import tables as ddl
 from sidecar.records.postgres.migrate import read_state
 from sidecar.records.postgres.pages import Connection
 from sidecar.records.postgres.sql import sendable
-from sidecar.records.store import FORGET_LOADS, Count, Tenant, undescribed
+from sidecar.records.store import FORGET_LOADS, Count, LoadMark, Tenant, undescribed
 
 _OF_TENANT = "t.org_id = $1 AND t.workspace_id = $2 AND t.deployment_id = $3"
 
@@ -34,6 +34,20 @@ async def weight(connection: Connection, table: Table, tenant: Tenant | None) ->
     joined = f"{ddl.record(table)} AS r JOIN tenant AS t ON t.tenant_id = r._tenant"
     statement = f"SELECT coalesce(sum(length(r._doc)), 0)::bigint FROM {joined} WHERE {_chosen(tenant)}"
     return int(await connection.fetchval(statement, *_named(tenant)))
+
+
+async def mark(connection: Connection, how_far: LoadMark) -> None:
+    """Write how far a load has come."""
+    values = (how_far.load_id, how_far.lines, how_far.finished)
+    if how_far.behind:
+        goes_on = "UPDATE load SET lines = $2, finished = $3 WHERE load_id = $1 AND lines = $4 AND NOT finished"
+        await connection.execute(goes_on, *values, how_far.behind)
+    else:
+        await connection.execute(
+            "INSERT INTO load (load_id, lines, finished) VALUES ($1, $2, $3) "
+            "ON CONFLICT (load_id) DO UPDATE SET lines = excluded.lines, finished = excluded.finished",
+            *values,
+        )
 
 
 async def erase(

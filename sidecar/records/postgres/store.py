@@ -308,11 +308,7 @@ class PostgresStore:
         async with self._writing({record.tenant for record in records}) as (taken, writer):
             outcome = await writer.put(records)
             if mark is not None:
-                await taken.execute(
-                    "INSERT INTO load (load_id, lines, finished) VALUES ($1, $2, $3) "
-                    "ON CONFLICT (load_id) DO UPDATE SET lines = excluded.lines, finished = excluded.finished",
-                    *(mark.load_id, mark.lines, mark.finished),
-                )
+                await lifecycle.mark(taken, mark)
         return outcome
 
     async def conflicts(self, records: Sequence[Prepared]) -> list[int]:
