@@ -1,8 +1,8 @@
 """What a supervisor and its workers say to each other: one line of JSON a message, over a socket that both hold.
 
 The supervisor orders: ``prepare`` (read the policies, which should be of this revision), ``enforce`` (those prepared),
-``keep`` (those in force, and what is wrong with the files). A worker tells: ``ready``, and ``prepared`` with the
-revision it found, and ``alive`` every so often. Whoever reads the end of the lines knows that the other is gone.
+``keep`` (those in force, and what is wrong with the files). A worker tells: ``ready``, ``prepared`` with the revision
+it found or its trouble, and ``alive`` every so often. Whoever reads the end of the lines knows that the other is gone.
 """
 
 import asyncio
@@ -99,11 +99,11 @@ class Obedience:
         match order:
             case {"prepare": wanted}:
                 self._prepared = await asyncio.to_thread(self._prove)
-                bundle = self._prepared.bundle
-                return {"prepared": wanted, "found": None if bundle is None else bundle.revision}
-            case {"enforce": wanted} if (found := self._prepared) is not None:
-                if found.bundle is not None and found.bundle.revision == wanted:
-                    self._bundles.settle(found)
+                found, trouble = self._prepared.bundle, self._prepared.trouble
+                return {"prepared": wanted, "found": None if found is None else found.revision, "trouble": trouble}
+            case {"enforce": wanted} if (proof := self._prepared) is not None:
+                if proof.bundle is not None and proof.bundle.revision == wanted:
+                    self._bundles.settle(proof)
                 self._prepared = None
             case {"keep": trouble}:
                 self._bundles.settle(Proof(self._bundles.current, trouble))

@@ -1,6 +1,7 @@
 """Changed policies come in force in all workers at once: all prepare them, and when all have, all are told to go on.
 
-Compiling takes a while, and longer where workers share processors; the step from old policies to new takes none.
+Compiling takes a while, and longer where workers share processors; the step from old policies to new takes none. A
+worker that cannot prepare is replaced by one that is born with the new policies, for it would stay with the old ones.
 """
 
 import logging
@@ -25,6 +26,9 @@ class Told(Protocol):
     def tell(self, order: Message) -> None:
         """Send it an order."""
 
+    def replace(self, why: str) -> None:
+        """Put another in its place."""
+
 
 class Rollout:
     """Reads policies in the supervisor, whose bundle every later worker is born with, and leads the workers to them."""
@@ -35,24 +39,31 @@ class Rollout:
         self._next_look = 0.0
         self._proof: Proof | None = None
         self._missing: set[int] = set()
+        self._unfit: dict[int, str] = {}
         self._until = 0.0
+        self._doubted: str | None = None
+        self._again = False
 
     def due(self, now: float) -> float | None:
         """Seconds until ``turn`` has something to do; None when only an event can give it something."""
-        instants = [self._next_look] if self._every_s is not None else []
+        instants = [now] if self._again else []
+        instants += [self._next_look] if self._every_s is not None else []
         instants += [self._until] if self._proof is not None else []
         return max(0.0, min(instants) - now) if instants else None
 
     def turn(self, now: float, *, asked: bool) -> None:
         """Read the policies when asked to, or when their files changed and settled; wait for nobody too long."""
         if self._proof is not None and now >= self._until:
-            log.warning("workers %s have not prepared the new policies; the others go on", sorted(self._missing))
+            self._unfit |= dict.fromkeys(
+                self._missing, f"it has not prepared the new policies within {LONGEST_S:.0f} s"
+            )
             self._enforce()
         settled = False
         if self._every_s is not None and now >= self._next_look:
             self._next_look = now + self._every_s
             settled = self._looks.settled()
-        if asked or settled:
+        if asked or settled or self._again:
+            self._again = False
             self._read(now)
 
     def born(self, worker: Told) -> None:
@@ -61,19 +72,30 @@ class Rollout:
             worker.tell({"prepare": self._proof.bundle.revision})
             self._missing.add(worker.number)
 
-    def prepared(self, number: int, wanted: str, found: str | None) -> None:
-        """A worker has prepared what was wanted, or found other policies: then all read again."""
+    def prepared(self, number: int, wanted: str, found: str | None, trouble: str | None = None) -> None:
+        """A worker has prepared what was wanted, or found other policies, or ``trouble``.
+
+        Then all read again; a worker that disagrees with what was read twice alike is unfit.
+        """
         if self._proof is None or self._proof.bundle is None or self._proof.bundle.revision != wanted:
             return
-        if found != wanted:
+        if found == wanted:
+            self._done(number)
+        elif self._doubted == wanted:
+            self._unfit[number] = f"it does not find the policies {wanted}: {trouble or found}"
+            self._done(number)
+        else:
             log.info("the policies changed while they were read; they are read again")
-            self._proof = None
+            self._proof, self._doubted = None, wanted
             self._bundles.doubt()
-            return
-        self.gone(number)
+            self._again = self._every_s is None
 
     def gone(self, number: int) -> None:
-        """A worker has prepared, or ended: nobody need wait for it."""
+        """A worker has ended: nobody need wait for it."""
+        self._unfit.pop(number, None)
+        self._done(number)
+
+    def _done(self, number: int) -> None:
         self._missing.discard(number)
         if self._proof is not None and not self._missing:
             self._enforce()
@@ -90,7 +112,7 @@ class Rollout:
             tell(self._bundles.settle(proof))
             self._order({"keep": proof.trouble})
             return
-        self._proof, self._until = proof, now + LONGEST_S
+        self._proof, self._until, self._unfit = proof, now + LONGEST_S, {}
         self._missing = self._order({"prepare": proof.bundle.revision})
         if not self._missing:
             self._enforce()
@@ -98,9 +120,13 @@ class Rollout:
     def _enforce(self) -> None:
         assert self._proof is not None
         proof, self._proof = self._proof, None
+        unfit, self._unfit, self._doubted = self._unfit, {}, None
         outcome = self._bundles.settle(proof)
         self._order({"enforce": outcome.revision})
         tell(outcome)
+        for worker in self._workers():
+            if worker.number in unfit:
+                worker.replace(unfit[worker.number])
 
     def _order(self, order: Message) -> set[int]:
         """Tell every worker; their numbers."""

@@ -65,8 +65,12 @@ class Worker:
     def tell(self, order: Message) -> None:
         """Give an order; a worker that has stopped listening is killed, for it would stay with old policies."""
         if self.line is not None and not self.line.tell(order):
-            log.error("worker %d takes no orders any more, so it is killed", self.number)
-            os.kill(self.pid, signal.SIGKILL)
+            self.replace("it takes no orders any more")
+
+    def replace(self, why: str) -> None:
+        """Kill its process, after which another is started."""
+        log.error("worker %d is killed: %s", self.number, why)
+        os.kill(self.pid, signal.SIGKILL)
 
 
 class Supervisor:
@@ -163,8 +167,8 @@ class Supervisor:
                 case {"ready": _}:
                     worker.ready = True
                     self._open_when_all_are_ready()
-                case {"prepared": wanted, "found": found}:
-                    self._rollout.prepared(worker.number, wanted, found)
+                case {"prepared": wanted, "found": found, "trouble": trouble}:
+                    self._rollout.prepared(worker.number, wanted, found, trouble)
         if not worker.line.open:
             self._hang_up(worker)
 

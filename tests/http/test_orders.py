@@ -44,7 +44,7 @@ async def test_a_worker_prepares_and_goes_on_when_told() -> None:
     async with obeying(files) as (end, _):
         files.become("r2")
         assert end.tell({"prepare": "r2"})
-        assert await heard(end) == {"prepared": "r2", "found": "r2"}
+        assert await heard(end) == {"prepared": "r2", "found": "r2", "trouble": None}
         assert revision(files) == "r1"
         end.tell({"enforce": "r2"})
         end.tell({"prepare": "r2"})
@@ -58,11 +58,11 @@ async def test_a_worker_enforces_nothing_but_what_it_is_told() -> None:
     async with obeying(files) as (end, _):
         files.become("r3")
         end.tell({"prepare": "r2"})
-        assert await heard(end) == {"prepared": "r2", "found": "r3"}
+        assert await heard(end) == {"prepared": "r2", "found": "r3", "trouble": None}
         end.tell({"enforce": "r2"})
         files.become(None)
         end.tell({"prepare": "r3"})
-        assert await heard(end) == {"prepared": "r3", "found": None}
+        assert await heard(end) == {"prepared": "r3", "found": None, "trouble": "wrong"}
         end.tell({"enforce": "r3"})
         end.tell({"keep": "they are wrong"})
         end.tell({"prepare": "r1"})

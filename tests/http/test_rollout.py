@@ -42,9 +42,13 @@ class Told:
 
     number: int
     orders: list[Message] = field(default_factory=list)
+    replaced: list[str] = field(default_factory=list)
 
     def tell(self, order: Message) -> None:
         self.orders.append(order)
+
+    def replace(self, why: str) -> None:
+        self.replaced.append(why)
 
 
 @dataclass
@@ -109,7 +113,7 @@ def test_a_worker_that_starts_meanwhile_is_led_along(world: World) -> None:
 
 
 def test_a_worker_that_hangs_is_waited_for_so_long_only(world: World) -> None:
-    """After a while the others go on, and it does when it has prepared."""
+    """After a while the others go on, and it is replaced: it would answer by the old policies meanwhile."""
     world.asked("r2")
     world.rollout.prepared(1, "r2", "r2")
     assert world.rollout.due(1.0) == LONGEST_S - 1
@@ -118,6 +122,39 @@ def test_a_worker_that_hangs_is_waited_for_so_long_only(world: World) -> None:
     world.rollout.turn(LONGEST_S, asked=False)
     assert world.orders == [[{"prepare": "r2"}, {"enforce": "r2"}]] * 2
     assert (world.in_force, world.rollout.due(LONGEST_S)) == ("r2", None)
+    assert [worker.replaced for worker in world.workers] == [[], ["it has not prepared the new policies within 30 s"]]
+
+
+def test_a_signal_is_carried_out_though_the_files_change_under_it(world: World) -> None:
+    """With nobody looking at the files they are read again at once, for nothing else would bring them in force."""
+    world.asked("r2")
+    world.files.become("r3")
+    world.rollout.prepared(1, "r2", "r3")
+    assert world.rollout.due(1.0) == 0.0
+    world.rollout.turn(1.0, asked=False)
+    for number in (1, 2):
+        world.rollout.prepared(number, "r3", "r3")
+    assert (world.in_force, world.rollout.due(2.0)) == ("r3", None)
+
+
+def test_a_worker_that_cannot_read_what_all_others_read_is_replaced(world: World) -> None:
+    """Files that were read twice alike are sound: whoever finds them otherwise again holds up nobody, and says why."""
+    world.asked("r2")
+    world.rollout.prepared(1, "r2", "r2")
+    world.rollout.prepared(2, "r2", None, "too many open files")
+    world.rollout.turn(1.0, asked=False)
+    world.rollout.prepared(1, "r2", "r2")
+    assert world.in_force == "r1"
+    world.rollout.prepared(2, "r2", None, "too many open files")
+    assert world.in_force == "r2"
+    assert [worker.replaced for worker in world.workers] == [
+        [],
+        ["it does not find the policies r2: too many open files"],
+    ]
+    world.asked("r3")
+    for number in (1, 2):
+        world.rollout.prepared(number, "r3", "r3")
+    assert (world.in_force, len(world.workers[1].replaced)) == ("r3", 1)
 
 
 def test_files_that_change_while_they_are_read_are_read_again(world: World) -> None:
