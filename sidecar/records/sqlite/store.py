@@ -146,6 +146,7 @@ class SqliteStore:
         self._slow = ThreadPoolExecutor(2, thread_name_prefix="sqlite-slow")
         self._writes = ThreadPoolExecutor(1, thread_name_prefix="sqlite-write")
         self._writing = asyncio.Lock()
+        self._committed = False
         self._writer = self._connect()
         try:
             self._writer.execute(f"PRAGMA page_size = {PAGE_BYTES}")  # of a new file; others keep theirs
@@ -244,23 +245,32 @@ class SqliteStore:
                     # here, for it may have begun although who waited for it has gone
                     await self._in_writer(self._begin)
                     yield
-                    await self._in_writer(self._writer.commit)
+                    await self._in_writer(self._commit)
                 finally:
-                    await self._in_writer(self._abandon)
+                    await self._in_writer(self._end)
             except sqlite3.Error as error:
                 raise StoreError("the store could not be written") from error
 
     def _begin(self) -> None:
         """Begin a write transaction, knowing nothing of tenants that were erased meanwhile. Raises StoreError."""
+        self._committed = False
         turns.begin(self._writer)
         self.require_same_kinds(self._writer)
         self.interned.since(lifecycle.erasures(self._writer))
 
-    def _abandon(self) -> None:
-        """Undo what was not committed; a no-op after a commit."""
-        if self._writer.in_transaction:
-            self._writer.rollback()
+    def _commit(self) -> None:
+        # not commit(), which takes a transaction that SQLite undid by itself for one that has nothing to commit
+        self._writer.execute("COMMIT")
+        self._committed = True
+
+    def _end(self) -> None:
+        """Undo what is not proven to be committed, and forget its ids, which others get now; a no-op after a commit.
+
+        That no transaction is open is no proof: on a full disk SQLite undoes what it was asked to commit.
+        """
+        if not self._committed:
             self.interned.forget()
+            self._writer.rollback()
 
     async def _in_writer(self, work: Callable[[], T]) -> T:
         """Run in the writer's thread, to its end even when the request is cancelled: nothing is left half-done."""

@@ -28,7 +28,7 @@ class _Found(NamedTuple):
 
 @dataclass
 class Interned:
-    """Ids already looked up. Forgotten whenever a transaction is rolled back, for the ids may not exist then.
+    """Ids already looked up. Forgotten unless the transaction is proven to be committed, for they are given again then.
 
     ``erasures`` tells how many tenants had been erased: any process may erase one, and its label ids are nobody's then.
     """
