@@ -23,3 +23,11 @@ def admitted(accept: Accept, name: str, document: bytes) -> Prepared:
             f"start with the schema as it was and mend the record, or mend the schema"
         )
     return result
+
+
+def one_key(name: str, key: tuple[str, ...]) -> StoreError:
+    """Why a record is not promoted under whose key another one stands: one of the two would be lost."""
+    return StoreError(
+        f"two stored {name}s have one key under the changed schema: {' / '.join(key)}; "
+        f"start with the schema as it was and remove one of them, or mend the schema's id"
+    )

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any, Literal
 
 import orjson
 import pytest
@@ -73,6 +74,35 @@ async def test_a_record_that_no_longer_validates_stops_the_start(tmp_path: Path)
     second = await stores.open_store(tmp_path / "s.db", Kinds({"note": NEW}), accept)
     assert await stored(second) == ["n"]
     await second.close()
+
+
+@pytest.mark.parametrize("write", ["upsert", "append_only"])
+@pytest.mark.parametrize("apart", [1, 1_500])
+async def test_no_record_is_promoted_over_another(
+    write: Literal["upsert", "append_only"], apart: int, tmp_path: Path, store_name: str
+) -> None:
+    """Of two that have one key under a changed id, in a batch or two, none is dropped: the old schema has them both."""
+    if store_name == "sqlite":
+        pytest.skip("SQLite promotes over what is stored as yet")
+    names = [f"n{number:04}" for number in range(1_501)]
+    old, new = (replace(kind, write=write) for kind in (OLD, NEW))
+    first = await stores.open_store(tmp_path / "s.db", Kinds({"note": old}), accept)
+    await first.put([before(name) for name in names])
+    await first.close()
+
+    def renamed(kind: str, record: object) -> Prepared:
+        prepared = accept(kind, record)
+        return prepared._replace(key=(names[0],)) if prepared.key == (names[apart],) else prepared
+
+    def anew(_: str, record: Any) -> Prepared:
+        return before(record["id"])
+
+    with pytest.raises(StoreError, match="two stored notes have one key under the changed schema: n0000; start with"):
+        await stores.open_store(tmp_path / "s.db", Kinds({"note": new}), renamed)
+    again = await stores.open_store(tmp_path / "s.db", Kinds({"note": old}), anew)
+    [count] = await again.counts()
+    assert count.records == len(names)
+    await again.close()
 
 
 async def test_a_process_with_the_old_schema_stops_answering(tmp_path: Path) -> None:

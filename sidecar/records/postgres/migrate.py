@@ -182,5 +182,5 @@ async def _promote(connection: Connection, tables: Mapping[str, Table], accept: 
                 await connection.execute("UPDATE store SET generation = generation + 1")
                 return
             records = [admitted(accept, name, document) for _, document in batch]
-            await Writer(connection, tables, Interned()).put(records)
+            await Writer(connection, tables, Interned()).promote(name, records)
             await connection.execute(f"DELETE FROM {aside} WHERE _row <= $1", batch[-1][0])

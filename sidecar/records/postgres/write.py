@@ -20,6 +20,7 @@ from sidecar.records.postgres import tables as ddl
 from sidecar.records.postgres.labels import Interned, LabelKey, Labels, Locked
 from sidecar.records.postgres.pages import Connection
 from sidecar.records.postgres.sql import sendable
+from sidecar.records.promotion import one_key
 from sidecar.records.store import Outcome, Prepared, Tenant
 from sidecar.records.upsert import Stored, compares_documents, settle
 
@@ -85,6 +86,17 @@ class Writer:
             stale += await self._put_kind(self._tables[kind], of_kind, overrule)
         await self._flush_counts()
         return Outcome(accepted, stale)
+
+    async def promote(self, kind: str, records: Sequence[Prepared]) -> None:
+        """Store records of a kind whose schema changed. Raises StoreError where two of them have one key now."""
+        await self.lock({record.tenant for record in records})
+        owned = [(self._locked[record.tenant].tenant_id, record.key) for record in records]
+        taken = set(await self._stored(self._tables[kind], owned))
+        for tenant_id, key in owned:
+            if (tenant_id, key) in taken:
+                raise one_key(kind, key)
+            taken.add((tenant_id, key))
+        await self.put(records)
 
     async def delete(self, tenant: Tenant, kind: str, keys: Sequence[Key]) -> int:
         """Remove records of one tenant; how many there were."""
