@@ -140,7 +140,7 @@ class Conflict(Refusal):
 
 
 class StoreError(SidecarError):
-    """The store cannot answer. The driver's own text stays in the log."""
+    """The store cannot answer. The text, with the driver's own, is for the log and the terminal, never for a client."""
 
 
 class StoreVersionError(StoreError):

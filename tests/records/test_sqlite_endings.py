@@ -113,7 +113,7 @@ async def _failed(store: SqliteStore) -> None:
 
 async def _carried_on(store: SqliteStore) -> None:
     """SQLite undoes it by itself, nobody cares, and it is to be committed all the same."""
-    with pytest.raises(StoreError):
+    with pytest.raises(StoreError, match="no transaction is active"):
         await _changed(store, lambda: asyncio.to_thread(store._writer.rollback))
 
 

@@ -19,10 +19,10 @@ async def test_a_locked_file_is_a_store_error(tmp_path: Path) -> None:
     with_lock = sqlite3.connect(tmp_path / "sidecar.db", isolation_level=None)
     with_lock.execute("BEGIN IMMEDIATE")
     for _ in range(2):
-        with pytest.raises(StoreError):
+        with pytest.raises(StoreError, match="database is locked"):
             async with store.change(Tenant("acme", "main")):
                 pytest.fail("the change began")
-        with pytest.raises(StoreError):
+        with pytest.raises(StoreError, match="database is locked"):
             await store.put([])
     with_lock.close()
     async with store.change(Tenant("acme", "main")):
@@ -30,8 +30,11 @@ async def test_a_locked_file_is_a_store_error(tmp_path: Path) -> None:
     await store.close()
 
 
-async def test_a_locked_file_is_503_and_reading_goes_on(tmp_path: Path) -> None:
-    """A recovery choice that cannot be written is answered with store_unavailable; reads do not wait for the lock."""
+async def test_a_locked_file_is_503_and_reading_goes_on(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    """A recovery choice that cannot be written is answered with store_unavailable; reads do not wait for the lock.
+
+    Why it could not be written is in the log, and not in the answer.
+    """
     async with served(tmp_path) as sidecar:
         run = {
             "run_id": "r",
@@ -48,6 +51,8 @@ async def test_a_locked_file_is_503_and_reading_goes_on(tmp_path: Path) -> None:
         path = "/stateful-runtime/runs/r/resume-plan"
         answer = await sidecar.post(path, Who(), {"choice": "abandon_with_audit"})
         assert (answer.status, answer.body["error"]) == (503, "store_unavailable")
+        assert "the store could not be written: database is locked" in caplog.text
+        assert "locked" not in str(answer.body)
         assert (await sidecar.ask("GET", "/v1/records/wait", Who())).status == 200
         with_lock.close()
         assert (await sidecar.post(path, Who(), {"choice": "abandon_with_audit"})).status == 200

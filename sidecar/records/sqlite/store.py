@@ -8,7 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager, closing, contextmanager
 from itertools import count
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, Literal, TypeVar
 
 import orjson
 
@@ -188,15 +188,13 @@ class SqliteStore:
         """One consistent view of one tenant. Raises StoreError."""
         async with self._readers:
             connection = self._idle.pop() if self._idle else self._connect()
-            try:
+            with _told("read"):
                 try:
                     connection.execute("BEGIN")
                     yield SqliteSnapshot(connection, tenant, self, self._budgeted(connection))
                 finally:
                     connection.rollback()
                     self._idle.append(connection)
-            except sqlite3.Error as error:
-                raise StoreError("the store could not be read") from error
 
     def _budgeted(self, connection: sqlite3.Connection) -> Run[Any]:
         """Run at once on the event loop; what exceeds the step budget runs again in a thread, in the same snapshot."""
@@ -240,7 +238,7 @@ class SqliteStore:
     async def _written(self) -> AsyncIterator[None]:
         """The writer's connection in a transaction of its own, committed unless the context fails or is cancelled."""
         async with self._writing:
-            try:
+            with _told("written"):
                 try:
                     # here, for it may have begun although who waited for it has gone
                     await self._in_writer(self._begin)
@@ -248,8 +246,6 @@ class SqliteStore:
                     await self._in_writer(self._commit)
                 finally:
                     await self._in_writer(self._end)
-            except sqlite3.Error as error:
-                raise StoreError("the store could not be written") from error
 
     def _begin(self) -> None:
         """Begin a write transaction, knowing nothing of tenants that were erased meanwhile. Raises StoreError."""
@@ -299,7 +295,7 @@ class SqliteStore:
     async def conflicts(self, records: Sequence[Prepared]) -> list[int]:
         """The places of the append-only records that are stored already with other content. Raises StoreError."""
         async with self._writing:
-            with _answering():
+            with _told("read"):
                 return await self._in_writer(
                     lambda: Writer(self._writer, self.tables, self.interned).conflicts(records)
                 )
@@ -308,7 +304,7 @@ class SqliteStore:
         """How many records of an interrupted load are stored; 0 when it is new or was finished. Raises StoreError."""
         statement = "SELECT lines FROM load WHERE load_id = ? AND finished = 0"
         async with self._writing:
-            with _answering():
+            with _told("read"):
                 found = await self._in_writer(lambda: self._writer.execute(statement, (load_id,)).fetchone())
         return int(found[0]) if found else 0
 
@@ -324,7 +320,7 @@ class SqliteStore:
             return parsed
 
         async with self._writing:
-            with _answering():
+            with _told("written"):
                 return await self._in_writer(keep)
 
     async def counts(self, tenant: Tenant | None = None) -> Sequence[Count]:
@@ -339,7 +335,7 @@ class SqliteStore:
         """Read something long over all tenants, in a thread and with a connection of its own."""
 
         def read() -> T:
-            with _answering(), closing(self._connect()) as connection:
+            with _told("read"), closing(self._connect()) as connection:
                 return work(connection)
 
         return await asyncio.get_running_loop().run_in_executor(self._slow, read)
@@ -391,12 +387,12 @@ def _watched(connection: sqlite3.Connection, over: Callable[[], bool], work: Cal
 
 
 @contextmanager
-def _answering() -> Iterator[None]:
-    """The driver's errors as ours."""
+def _told(what: Literal["read", "written"]) -> Iterator[None]:
+    """The driver's errors as ours, with what it says."""
     try:
         yield
     except sqlite3.Error as error:
-        raise StoreError(f"the store does not answer: {error}") from error
+        raise StoreError(f"the store could not be {what}: {error}") from error
 
 
 def _tables_version(connection: sqlite3.Connection) -> int:
