@@ -89,6 +89,21 @@ async def test_a_transaction_that_may_not_begin_is_a_store_error(store: Postgres
     await store.ready()
 
 
+async def test_a_begin_that_is_given_up_is_rolled_back(
+    store: PostgresStore, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Its connection serves the next request, and the log has no error of the driver's, which would find it open."""
+    other = await asyncpg.connect(stores.url(tmp_path / "s.db"), server_settings={"search_path": "sidecar"})
+    async with other.transaction():
+        await other.execute("LOCK TABLE tenant IN ACCESS EXCLUSIVE MODE")
+        with pytest.raises(TimeoutError):
+            async with asyncio.timeout(0.1):
+                await store.ready()
+    await other.close()
+    await store.ready()
+    assert caplog.records == []
+
+
 async def test_an_error_of_the_server_tells_no_value(store: PostgresStore, tmp_path: Path) -> None:
     """Of what the server says only the sentence is told: its details name rows, which are somebody's."""
     stores.damage(tmp_path / "s.db", "ALTER TABLE record_note ADD CHECK (_k1 <> 'of-acme')")

@@ -87,10 +87,12 @@ async def connection(pool: Pool, begin: str, wait_s: float) -> AsyncIterator[Con
     A connection that broke while it was idle, as all do when the server is restarted, is replaced.
     """
     taken = await _begun(pool, begin, wait_s)
+    failed = True
     try:
         yield taken
+        failed = False
     finally:
-        await _returned(pool, taken)
+        await _returned(pool, taken, failed=failed)
 
 
 async def _begun(pool: Pool, begin: str, wait_s: float) -> Connection:
@@ -103,22 +105,25 @@ async def _begun(pool: Pool, begin: str, wait_s: float) -> Connection:
             try:
                 await taken.execute(begin)
             except (*UNREACHABLE, *_CUT_OFF) as error:
-                await _returned(pool, taken)
+                await _returned(pool, taken, failed=True)
                 if not left:
                     raise StoreError("the store does not answer") from error
             except BaseException:
-                await _returned(pool, taken)
+                await _returned(pool, taken, failed=True)
                 raise
             else:
                 return taken
     raise AssertionError("the last round returns or raises")
 
 
-async def _returned(pool: Pool, taken: Connection) -> None:
-    """Give a connection back outside any transaction; one that cannot be brought there is closed."""
+async def _returned(pool: Pool, taken: Connection, *, failed: bool) -> None:
+    """Give a connection back outside any transaction; one that cannot be brought there is closed.
+
+    Of one that ``failed`` it is not known whether it is in one: a BEGIN that is given up may take effect all the same.
+    """
     try:
         async with asyncio.timeout(LONGEST_RETURN_S):  # whoever waits for a server that is stuck waits for ever
-            if taken.is_in_transaction():
+            if failed or taken.is_in_transaction():
                 await taken.execute("ROLLBACK")
     except (*UNREACHABLE, asyncpg.PostgresError):
         with suppress(asyncpg.InterfaceError):  # it broke, and the pool has taken it back already
