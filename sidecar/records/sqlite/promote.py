@@ -9,7 +9,7 @@ from sidecar.records.promotion import BATCH, Accept, admitted
 from sidecar.records.sqlite import turns
 from sidecar.records.sqlite.tables import APPLICATION_ID, BASE, STORE_VERSION, statements
 from sidecar.records.sqlite.write import Interned, Writer
-from sidecar.records.store import NOT_MIGRATED, Migrated
+from sidecar.records.store import NOT_MIGRATED, Migrated, unlike
 
 
 def prepare(
@@ -103,6 +103,7 @@ def _promote(connection: sqlite3.Connection, tables: Mapping[str, Table], accept
     while True:
         turns.begin(connection)
         try:
+            _require_still(connection, tables[name])
             if name not in set_aside(connection):
                 return  # another process, promoting too, has stored the last of it
             batch = connection.execute(f"SELECT _row, _doc FROM {aside} ORDER BY _row LIMIT ?", (BATCH,)).fetchall()
@@ -115,3 +116,11 @@ def _promote(connection: sqlite3.Connection, tables: Mapping[str, Table], accept
             connection.commit()
         finally:
             connection.rollback()
+
+
+def _require_still(connection: sqlite3.Connection, table: Table) -> None:
+    """Raises StoreError when another process promotes to another schema: each would store what the other judges by."""
+    found = connection.execute("SELECT digest FROM kind WHERE name = ?", (table.kind.name,)).fetchone()
+    wrong = unlike([table.kind.name] if found != (table.kind.digest,) else [], [])
+    if wrong:
+        raise StoreError(wrong)
