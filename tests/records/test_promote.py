@@ -79,11 +79,9 @@ async def test_a_record_that_no_longer_validates_stops_the_start(tmp_path: Path)
 @pytest.mark.parametrize("write", ["upsert", "append_only"])
 @pytest.mark.parametrize("apart", [1, 1_500])
 async def test_no_record_is_promoted_over_another(
-    write: Literal["upsert", "append_only"], apart: int, tmp_path: Path, store_name: str
+    write: Literal["upsert", "append_only"], apart: int, tmp_path: Path
 ) -> None:
     """Of two that have one key under a changed id, in a batch or two, none is dropped: the old schema has them both."""
-    if store_name == "sqlite":
-        pytest.skip("SQLite promotes over what is stored as yet")
     names = [f"n{number:04}" for number in range(1_501)]
     old, new = (replace(kind, write=write) for kind in (OLD, NEW))
     first = await stores.open_store(tmp_path / "s.db", Kinds({"note": old}), accept)

@@ -111,7 +111,8 @@ def _promote(connection: sqlite3.Connection, tables: Mapping[str, Table], accept
                 connection.execute(f"DROP TABLE {aside}")
                 connection.commit()
                 return
-            Writer(connection, tables, Interned()).put([admitted(accept, name, doc) for _, doc in batch])
+            records = [admitted(accept, name, document) for _, document in batch]
+            Writer(connection, tables, Interned()).promote(name, records)
             connection.execute(f"DELETE FROM {aside} WHERE _row <= ?", (batch[-1][0],))
             connection.commit()
         finally:

@@ -11,6 +11,7 @@ import orjson
 
 from sidecar.errors import RecordConflict
 from sidecar.records.layout import Table, quoted
+from sidecar.records.promotion import one_key
 from sidecar.records.remembering import remember
 from sidecar.records.store import Outcome, Prepared, Tenant
 from sidecar.records.upsert import Stored, compares_documents, settle
@@ -75,6 +76,19 @@ class Writer:
             stale += self._put_group(self._tables[kind], self._tenant(tenant), group, overrule)
         self._flush_counts()
         return Outcome(accepted, stale)
+
+    def promote(self, kind: str, records: Sequence[Prepared]) -> None:
+        """Store records of a kind whose schema changed. Raises StoreError where two of them have one key now."""
+        groups: dict[Tenant, list[Key]] = {}
+        for record in records:
+            groups.setdefault(record.tenant, []).append(record.key)
+        for tenant, keys in groups.items():
+            taken = set(self._stored(self._tables[kind], self._tenant(tenant), keys))
+            for key in keys:
+                if key in taken:
+                    raise one_key(kind, key)
+                taken.add(key)
+        self.put(records)
 
     def delete(self, tenant: Tenant, kind: str, keys: Sequence[Key]) -> int:
         """Remove records of one tenant; how many there were."""
