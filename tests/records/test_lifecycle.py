@@ -143,8 +143,6 @@ async def test_a_load_that_was_interrupted_begins_anew_after_an_erasure(store_na
 
 async def test_a_load_that_is_under_way_during_an_erasure_leaves_no_mark(store_name: str, tmp_path: Path) -> None:
     """What it stores afterwards is there, and when it is interrupted then, it begins anew; else its mark moves on."""
-    if store_name == "sqlite":
-        pytest.skip("SQLite does not keep to LoadMark.behind yet")
     async with opened(tmp_path) as store:
         for erased in (False, True):
             await store.put([letter(1)], LoadMark("under way", 1))

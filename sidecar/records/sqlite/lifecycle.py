@@ -1,11 +1,11 @@
-"""What becomes of records in SQLite: counted, weighed, erased with their tenant, and no trace of them left."""
+"""What becomes of records in SQLite: loaded so far, counted, weighed, erased with their tenant, and no trace of them left."""
 
 import sqlite3
 from collections.abc import Mapping, Sequence
 
 from sidecar.errors import StoreError
 from sidecar.records.layout import Table
-from sidecar.records.store import FORGET_LOADS, Count, Tenant, undescribed
+from sidecar.records.store import FORGET_LOADS, Count, LoadMark, Tenant, undescribed
 
 _ERASURES = "erasures"
 """The setting that counts erasures, over all tenants."""
@@ -29,6 +29,20 @@ def weight(connection: sqlite3.Connection, table: Table, tenant: Tenant | None) 
     statement = f"SELECT coalesce(sum(length(r._doc)), 0) FROM {joined} WHERE {_chosen(tenant)}"
     found: tuple[int] = connection.execute(statement, _named(tenant)).fetchone()
     return found[0]
+
+
+def mark(connection: sqlite3.Connection, how_far: LoadMark) -> None:
+    """Write how far a load has come."""
+    values = {"load_id": how_far.load_id, "lines": how_far.lines, "finished": int(how_far.finished)}
+    if how_far.behind:
+        goes_on = "UPDATE load SET lines = :lines, finished = :finished WHERE load_id = :load_id AND lines = :behind"
+        connection.execute(f"{goes_on} AND NOT finished", {**values, "behind": how_far.behind})
+    else:
+        connection.execute(
+            "INSERT INTO load (load_id, lines, finished) VALUES (:load_id, :lines, :finished) "
+            "ON CONFLICT (load_id) DO UPDATE SET lines = excluded.lines, finished = excluded.finished",
+            values,
+        )
 
 
 def erasures(connection: sqlite3.Connection) -> int:

@@ -285,11 +285,7 @@ class SqliteStore:
     def _put(self, records: Sequence[Prepared], mark: LoadMark | None) -> Outcome:
         outcome = Writer(self._writer, self.tables, self.interned).put(records)
         if mark is not None:
-            self._writer.execute(
-                "INSERT INTO load (load_id, lines, finished) VALUES (?, ?, ?) "
-                "ON CONFLICT (load_id) DO UPDATE SET lines = excluded.lines, finished = excluded.finished",
-                (mark.load_id, mark.lines, int(mark.finished)),
-            )
+            lifecycle.mark(self._writer, mark)
         return outcome
 
     async def conflicts(self, records: Sequence[Prepared]) -> list[int]:
