@@ -22,7 +22,7 @@ from postgres_server import FORGETFUL, Databases, Server
 from sidecar.errors import Reject
 from sidecar.records.kind import Kinds
 from sidecar.records.postgres import PostgresStore
-from sidecar.records.postgres.store import PostgresSnapshot
+from sidecar.records.postgres.snapshot import PostgresSnapshot
 from sidecar.records.sqlite import SqliteStore
 from sidecar.records.sqlite.store import SqliteSnapshot
 from sidecar.records.store import Prepared

@@ -13,6 +13,7 @@ from store_notes import KINDS, A, note, refuse, seen_by, walk
 
 from sidecar.records.postgres import PostgresStore, lifecycle
 from sidecar.records.postgres import store as module
+from sidecar.records.postgres.snapshot import look
 from sidecar.records.reading import Read
 from sidecar.records.store import Outcome, Tenant
 
@@ -32,14 +33,13 @@ async def test_a_tenant_that_another_writer_made_just_now_is_locked_all_the_same
     store: PostgresStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A change that finds records of a tenant which was not there yet when it began keeps other writers out."""
-    original = module._look
 
-    async def look(*given: Any) -> Any:
-        monkeypatch.setattr(module, "_look", original)
+    async def late(*given: Any) -> Any:
+        monkeypatch.setattr(module, "look", look)
         await store.put([note(A, "first", 1, "u")])
-        return await original(*given)
+        return await look(*given)
 
-    monkeypatch.setattr(module, "_look", look)
+    monkeypatch.setattr(module, "look", late)
     async with store.change(A) as change:
         assert await change.labels("note", 0), "the other writer's record is seen"
         other = asyncio.create_task(store.put([note(A, "second", 2, "u")]))

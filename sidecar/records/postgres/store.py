@@ -4,7 +4,6 @@ import asyncio
 import logging
 from collections.abc import AsyncIterator, Coroutine, Iterable, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass
 from typing import Any, TypeVar
 from uuid import UUID
 
@@ -14,18 +13,16 @@ from sidecar.errors import StoreError
 from sidecar.records.kind import Kinds
 from sidecar.records.layout import Table
 from sidecar.records.postgres import lifecycle, migrate, second_wall
-from sidecar.records.postgres import tables as ddl
 from sidecar.records.postgres.history import Histories, histories
 from sidecar.records.postgres.labels import Interned
 from sidecar.records.postgres.lease import PostgresLease
 from sidecar.records.postgres.mirror import PostgresMirror
-from sidecar.records.postgres.pages import Connection, Pages, Place, Strategy
+from sidecar.records.postgres.pages import Connection, Place, Strategy
 from sidecar.records.postgres.pool import PLANNED_ONCE, Pool, answering, connection, opened
 from sidecar.records.postgres.replica import Replica
-from sidecar.records.postgres.sql import sendable
-from sidecar.records.postgres.write import Writer, announce, announced
+from sidecar.records.postgres.snapshot import Look, PostgresChange, PostgresSnapshot, look
+from sidecar.records.postgres.write import Writer, announce
 from sidecar.records.promotion import Accept
-from sidecar.records.reading import Page, Request, Visibility
 from sidecar.records.store import Count, LoadMark, Migrated, Outcome, Prepared, Tenant, unlike
 
 log = logging.getLogger(__name__)
@@ -41,99 +38,6 @@ LONGEST_END_S = 5.0
 _READ = "BEGIN ISOLATION LEVEL REPEATABLE READ, READ ONLY; LOCK TABLE tenant IN ACCESS SHARE MODE"
 """Locked first: a snapshot taken before a wait for a migration would find tables that it cannot see into."""
 _WRITE = "BEGIN ISOLATION LEVEL READ COMMITTED, READ WRITE"
-_OPEN = """
-SELECT s.id, s.history, s.generation, s.beat, t.tenant_id, t.authority_version, t.managed, t.newest
-FROM (SELECT id, history, generation, beat, set_config('sidecar.tenants', $1, true) AS told FROM store OFFSET 0) AS s
-LEFT JOIN LATERAL (
-  SELECT tenant_id, authority_version, managed,
-    (SELECT max(label_id) FROM label AS l WHERE l.tenant_id = tenant.tenant_id) AS newest
-  FROM tenant WHERE org_id = $2 AND workspace_id = $3 AND deployment_id = $4 AND s.told IS NOT NULL
-) AS t ON true
-"""
-
-
-@dataclass(frozen=True, slots=True)
-class _Opened:
-    """What the first look of a transaction finds. The tenant is 0, which is nobody's, when it has no records."""
-
-    store: UUID
-    history: UUID
-    generation: int
-    beat: int
-    tenant_id: int
-    authority_version: int
-    managed: bool
-    newest_label: int
-
-
-async def _look(connection: Connection, tenant: Tenant) -> _Opened:
-    triple = map(sendable, (tenant.org_id, tenant.workspace_id, tenant.deployment_id))
-    found = await connection.fetchrow(_OPEN, announced([tenant]), *triple)
-    if found is None:
-        raise StoreError("the store holds no version; it was not made by this program")
-    store, history, generation, beat, tenant_id, version, managed, newest = found
-    return _Opened(store, history, generation, beat, tenant_id or 0, version or 0, bool(managed), newest or 0)
-
-
-class PostgresSnapshot:
-    """One read transaction of one tenant."""
-
-    committed = True
-
-    def __init__(self, at: Place, tenant: Tenant, look: _Opened, tables: Mapping[str, Table]) -> None:
-        self.tenant = tenant
-        self.history = look.history.hex
-        self.authority_version = look.authority_version
-        self.managed = look.managed
-        self.newest_label = look.newest_label
-        self._at = at
-        self._tables = tables
-        self._pages = Pages(at, tables)
-
-    async def labels(self, kind: str, after: int) -> Sequence[tuple[int, bytes]]:
-        """The kind's labels with an id above ``after``, ascending, each with its pruned record."""
-        statement = (
-            "SELECT label_id, body FROM label WHERE tenant_id = $1 AND kind = $2 AND label_id > $3 ORDER BY label_id"
-        )
-        return [(number, body) for number, body in await self._at.fetch((statement, [self._at.tenant_id, kind, after]))]
-
-    async def sharing(self, label_id: int) -> int:
-        """How many records of the tenant share a label."""
-        statement = "SELECT records FROM label WHERE tenant_id = $1 AND label_id = $2"
-        found = await self._at.fetch((statement, [self._at.tenant_id, label_id]))
-        return int(found[0][0]) if found else 0
-
-    async def authority(self, kind: str) -> Sequence[bytes]:
-        """Every record of a catalogue kind, unjudged."""
-        table = self._tables[kind]
-        statement = f"SELECT _doc FROM {ddl.record(table)} WHERE _tenant = $1 ORDER BY {', '.join(table.key)}"
-        return [doc for (doc,) in await self._at.fetch((statement, [self._at.tenant_id]))]
-
-    async def read(self, requests: Sequence[Request], visible: Visibility) -> list[Page]:
-        """Answer all requests from this snapshot."""
-        return [await self._pages.answer(request, visible) for request in requests]
-
-
-class PostgresChange(PostgresSnapshot):
-    """A write transaction of one tenant: what it reads includes what it put."""
-
-    committed = False
-
-    def __init__(self, at: Place, tenant: Tenant, look: _Opened, tables: Mapping[str, Table], writer: Writer) -> None:
-        super().__init__(at, tenant, look, tables)
-        self._writer = writer
-
-    async def put(self, records: Iterable[Prepared]) -> Outcome:
-        """Insert or replace by key."""
-        return await self._writer.put(records)
-
-    async def delete(self, kind: str, key: tuple[str, ...]) -> bool:
-        """Remove one record; whether it was there."""
-        return await self._writer.delete(self.tenant, kind, [key]) > 0
-
-    async def clear(self, kind: str, keys: Sequence[tuple[str, ...]]) -> int:
-        """Remove records, append-only ones too; how many there were."""
-        return await self._writer.delete(self.tenant, kind, keys)
 
 
 class PostgresStore:
@@ -242,13 +146,13 @@ class PostgresStore:
             return None
         async with AsyncExitStack() as tried:
             try:
-                snap, look = await self._begun(tried, replica.reads, tenant)
+                snap, found = await self._begun(tried, replica.reads, tenant)
             except StoreError as error:
                 replica.told(str(error))
                 return None
-            if look.store != self._id:
+            if found.store != self._id:
                 replica.told("store.read_url names another store than store.url")
-            elif look.history != needed.history or look.beat < needed.number:
+            elif found.history != needed.history or found.beat < needed.number:
                 replica.told("it is behind")
             else:
                 replica.told(None)
@@ -256,25 +160,25 @@ class PostgresStore:
                 return snap
         return None
 
-    async def _begun(self, held: AsyncExitStack, pool: Pool, tenant: Tenant) -> tuple[PostgresSnapshot, _Opened]:
+    async def _begun(self, held: AsyncExitStack, pool: Pool, tenant: Tenant) -> tuple[PostgresSnapshot, Look]:
         """A snapshot that lasts until ``held`` ends, and what its first look found."""
         taken = await held.enter_async_context(connection(pool, _READ, self._wait_s))
         held.enter_context(answering())
-        look = await _look(taken, tenant)
-        await self._require_same_kinds(taken, look.history, look.generation)
-        place = Place(taken, look.tenant_id, self._strategy)
-        return PostgresSnapshot(place, tenant, look, self.tables), look
+        found = await look(taken, tenant)
+        await self._require_same_kinds(taken, found.history, found.generation)
+        place = Place(taken, found.tenant_id, self._strategy)
+        return PostgresSnapshot(place, tenant, found, self.tables), found
 
     @asynccontextmanager
     async def change(self, tenant: Tenant) -> AsyncIterator[PostgresChange]:
         """One write transaction, durable when the context ends without an error. Raises StoreError."""
         async with self._writing([tenant], create=False) as (taken, writer):
-            look = await _look(taken, tenant)
-            if look.tenant_id and writer.held(tenant) is None:  # made by another writer since it was to be locked
+            found = await look(taken, tenant)
+            if found.tenant_id and writer.held(tenant) is None:  # made by another writer since it was to be locked
                 await writer.lock([tenant])
-                look = await _look(taken, tenant)
-            at = Place(taken, look.tenant_id, self._strategy)
-            yield PostgresChange(at, tenant, look, self.tables, writer)
+                found = await look(taken, tenant)
+            at = Place(taken, found.tenant_id, self._strategy)
+            yield PostgresChange(at, tenant, found, self.tables, writer)
 
     @asynccontextmanager
     async def mirror(self) -> AsyncIterator[PostgresMirror]:
