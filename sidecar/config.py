@@ -92,6 +92,11 @@ class Writer:
     authority: bool = True
 
 
+def token_digest(token: str) -> bytes:
+    """The SHA-256 of a token, configured or presented: of its bytes, whatever they are, without the space around it."""
+    return hashlib.sha256(token.strip().encode("utf-8", "surrogateescape")).digest()
+
+
 @dataclass(frozen=True, slots=True)
 class TokenConfig:
     """One token as configured: the variable that holds it, or its SHA-256."""
@@ -106,12 +111,12 @@ class TokenConfig:
         """What the token may write. Raises ConfigError when its variable is not set."""
         if self.token_sha256 is not None:
             return Writer(bytes.fromhex(self.token_sha256), self.kinds, self.tenants, self.authority)
-        token = environ.get(self.token_env or "", "")
+        token = environ.get(self.token_env or "", "").strip()
         if not token:
             raise ConfigError(
                 f"admin.tokens: the environment variable {self.token_env} is not set; put the token there"
             )
-        return Writer(hashlib.sha256(token.encode()).digest(), self.kinds, self.tenants, self.authority)
+        return Writer(token_digest(token), self.kinds, self.tenants, self.authority)
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,8 +127,8 @@ class AdminConfig:
 
     def writers(self, environ: Mapping[str, str]) -> tuple[Writer, ...]:
         """Everyone who may write; nobody when no token is set anywhere. Raises ConfigError."""
-        given = environ.get(ADMIN_TOKEN, "")
-        first = (Writer(hashlib.sha256(given.encode()).digest()),) if given else ()
+        given = environ.get(ADMIN_TOKEN, "").strip()
+        first = (Writer(token_digest(given)),) if given else ()
         return (*first, *(token.writer(environ) for token in self.tokens))
 
 

@@ -194,6 +194,19 @@ def test_the_environment_token_may_write_all(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
+    ("given", "presented"), [("x\n", b"x"), (" x ", b"x"), ("\udcff", b"\xff"), ("ü", "ü".encode())]
+)
+def test_a_token_is_its_bytes_without_the_space_around_it(given: str, presented: bytes) -> None:
+    """What a shell or a file adds to a variable is no part of the token, and bytes that are no text are bytes."""
+    assert Config().admin.writers({"SIDECAR_ADMIN_TOKEN": given}) == (Writer(hashlib.sha256(presented).digest()),)
+
+
+def test_a_blank_token_is_none() -> None:
+    """Space alone guards nothing, so nothing is guarded by it: the admin side stays on this machine."""
+    assert Config().admin.writers({"SIDECAR_ADMIN_TOKEN": " \n"}) == ()
+
+
+@pytest.mark.parametrize(
     ("text", "loopback"),
     [
         ("127.0.0.1:1", True),

@@ -3,6 +3,7 @@
 import os
 import sys
 from collections.abc import Sequence
+from pathlib import Path
 
 from sidecar.cli.parser import flags, parser
 from sidecar.cli.terminal import Terminal
@@ -16,6 +17,7 @@ BROKEN_PIPE = 141
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one verb; the exit code. Raises SystemExit for a command line that argparse refuses, and for --help."""
+    _open_closed()
     asked = parser().parse_args(argv)
     terminal = Terminal(sys.stdout, sys.stderr, os.environ)
     try:
@@ -33,6 +35,13 @@ def main(argv: Sequence[str] | None = None) -> int:
         terminal.error("interrupted")
         return INTERRUPTED
     return code
+
+
+def _open_closed() -> None:
+    """A standard stream that was closed is one that nobody uses; a store must not be opened in its place."""
+    for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
+        if getattr(sys, name) is None:
+            setattr(sys, name, Path(os.devnull).open(mode, encoding="utf-8"))  # noqa: SIM115 - as long as the process
 
 
 def _failed(error: Exception, terminal: Terminal) -> int:

@@ -1,10 +1,9 @@
 """What is written for people: colours and a progress bar on a terminal only, and no character that commands one."""
 
+import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, TextIO
-
-import orjson
 
 from sidecar.errors import Finding
 
@@ -36,8 +35,9 @@ class Terminal:
         self.out.write(text + "\n")
 
     def json(self, value: Any) -> None:
-        """A value on a line of its own, for programs."""
-        self.out.write(orjson.dumps(value).decode() + "\n")
+        """A value on a line of its own, for programs; what of a path is no text is replaced."""
+        text = json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+        self.out.write(text.encode("utf-8", "replace").decode() + "\n")
 
     def say(self, text: str) -> None:
         """One line beside the answer, cut where it is long; what it quotes cannot begin another."""

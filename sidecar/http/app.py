@@ -32,15 +32,15 @@ def create_app(service: Service, *, choice_bytes: int = 2**16, handler_timeout_s
 async def _decided(request: web.Request, handler: Handler) -> web.StreamResponse:
     """Names the bundle that decides, once for the whole request, and logs one event for its answer."""
     service = request.app[SERVICE]
-    bundle = service.bundles.current
+    bundle, event = service.bundles.current, Decisions.begin(request)
     if bundle is None:
-        return fault(503, "not_ready", "no policies are loaded, so nothing is shown")
-    request[BUNDLE] = bundle
-    event = Decisions.begin(request)
-    response = await handler(request)
-    response.headers[POLICY_HEADER] = bundle.revision
+        response: web.StreamResponse = fault(503, "not_ready", "no policies are loaded, so nothing is shown")
+    else:
+        request[BUNDLE] = bundle
+        response = await handler(request)
+        response.headers[POLICY_HEADER] = bundle.revision
     service.metrics.answered(event.route, response.status, event.seconds)
-    event.end(response.status, bundle.revision, request.get(IDENTITY))
+    event.end(response.status, None if bundle is None else bundle.revision, request.get(IDENTITY))
     return response
 
 

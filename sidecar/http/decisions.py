@@ -32,7 +32,7 @@ class Decisions:
         """How long it is under way."""
         return time.perf_counter() - self.began
 
-    def end(self, status: int, revision: str, identity: Identity | None) -> None:
+    def end(self, status: int, revision: str | None, identity: Identity | None) -> None:
         """Log the answer: who asked what, under which policies, with which outcome. Ids are escaped and cut."""
         if not log.isEnabledFor(logging.INFO):
             return

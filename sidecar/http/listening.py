@@ -102,7 +102,10 @@ class Listener:
 
 def _on_ports(address: Address) -> list[socket.socket]:
     """A socket for each address that a host's name has here. Raises OSError."""
-    found = socket.getaddrinfo(address.host, address.port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
+    try:
+        found = socket.getaddrinfo(address.host, address.port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
+    except UnicodeError:
+        raise OSError(errno.EADDRNOTAVAIL, "its host is no name that a machine can have") from None
     missing = OSError(errno.EADDRNOTAVAIL, "its name has no address here")
     bound: list[socket.socket] = []
     for family, _, _, _, place in dict.fromkeys(found):

@@ -1,12 +1,11 @@
 """Bearer tokens of the admin side: who may write which kinds of which tenants."""
 
-import hashlib
 import hmac
 from collections.abc import Sequence
 
 from aiohttp import web
 
-from sidecar.config import ADMIN_TOKEN, Address, Writer
+from sidecar.config import ADMIN_TOKEN, Address, Writer, token_digest
 from sidecar.errors import ConfigError, Forbidden, Unauthenticated
 from sidecar.identity.callers import CATALOGUE_KINDS
 from sidecar.records.store import Tenant
@@ -38,7 +37,7 @@ class Tokens:
         scheme, _, token = authorization[0].strip().partition(" ")
         if scheme.lower() != _SCHEME:
             raise Unauthenticated("the Authorization header must hold Bearer and a token")
-        digest = hashlib.sha256(token.strip().encode("utf-8", "surrogateescape")).digest()
+        digest = token_digest(token)
         known = [writer for writer in self._writers if hmac.compare_digest(writer.digest, digest)]
         if not known:
             raise Unauthenticated("the token is not known here")

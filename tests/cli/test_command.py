@@ -6,6 +6,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import orjson
 import pytest
 from cli_samples import Screen, Sidecar, caller, letter, ndjson
 
@@ -117,6 +118,33 @@ def test_a_reader_that_leaves_is_no_error(tmp_path: Path) -> None:
         process.stdout.close()
         assert process.stderr.read() == b""
         assert process.wait(60) == 141
+
+
+@pytest.mark.parametrize("closed", [0, 1, 2])
+def test_a_closed_stream_is_one_that_nobody_uses(tmp_path: Path, closed: int) -> None:
+    """Whichever standard stream is closed, the command does its work, and nothing is written into its store instead."""
+    file = ndjson(tmp_path / "f", letter(1))
+    caller(tmp_path / "ann.json")
+    shut = f"{closed}{'<' if closed == 0 else '>'}&-"
+
+    def ran(words: str) -> bytes:
+        command = ["sh", "-c", f"{sys.executable} -m sidecar {words}"]
+        done = subprocess.run(command, cwd=tmp_path, capture_output=True, timeout=60, check=True)
+        assert done.stderr == b""
+        return done.stdout
+
+    for words in (f"load --json {file}", "query dead_letter --as ann.json", "check"):
+        ran(f"{words} {shut}")
+    assert len(ran("query dead_letter --as ann.json").splitlines()) == 1
+
+
+def test_a_path_that_is_no_text_is_told_to_programs_too(sidecar: Sidecar, tmp_path: Path) -> None:
+    """Bytes of a file's name that are no UTF-8 are replaced, so that what a program reads is JSON."""
+    path = tmp_path / "bad\udcff.ndjson"
+    path.write_text("{}\n")
+    ran = sidecar("load", "--json", str(path))
+    assert ran.code == 1
+    assert orjson.loads(ran.out.splitlines()[0])["path"].endswith("bad?.ndjson")
 
 
 def test_the_installed_command_and_the_module_are_one(tmp_path: Path) -> None:

@@ -125,7 +125,7 @@ def test_sighup_reloads_without_watching(tmp_path: Path) -> None:
 
 
 def test_without_good_policies_nobody_is_answered_until_they_are_mended(tmp_path: Path) -> None:
-    """Started on broken policies it is not ready and answers 503; mending the file is enough."""
+    """Started on broken policies it is not ready, answers 503 and logs so; mending the file is enough."""
     folder = tmp_path / "policies"
     settings: dict[str, Any] = {"policies": [write_policy(folder, "'tru')")], "reload": {"poll_ms": 50}}
     with serving(tmp_path, **settings) as process:
@@ -135,6 +135,9 @@ def test_without_good_policies_nobody_is_answered_until_they_are_mended(tmp_path
         write_policy(folder, "'true'")
         eventually(lambda: process.readiness().status == 200)
         assert process.get().status == 200
+        process.process.send_signal(signal.SIGTERM)
+        _, said = process.end()
+        assert '"status": 503, "revision": null' in said
 
 
 def test_the_configured_limits_hold(tmp_path: Path) -> None:

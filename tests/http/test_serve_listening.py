@@ -103,6 +103,13 @@ async def test_an_impossible_path_is_said_clearly(tmp_path: Path, where: str) ->
         await opened(at(tmp_path / where))
 
 
+@pytest.mark.parametrize("host", ["a..b", "x" * 64, "no-such-host.invalid"])
+async def test_a_host_that_is_none_is_said_clearly(host: str) -> None:
+    """A name with an empty or too long part, and one that nobody knows, is a sentence with the address in it."""
+    with pytest.raises(ConfigError, match=f"cannot listen on {host}:80: "):
+        await opened(Address(host, 80))
+
+
 async def test_a_port_in_use_is_said_clearly() -> None:
     """The sentence names the address and the way out."""
     first = await opened(Address("127.0.0.1", 0))
