@@ -61,9 +61,10 @@ def _whole(given: str) -> int:
         raise ValueError("is empty, where a whole number is needed")
     if not _DIGITS.match(given):
         raise ValueError("is no whole number from 0, written in digits")
-    if len(given.lstrip("+0")) > len(str(GREATEST_ACCEPTED)) or int(given) > GREATEST_ACCEPTED:
+    digits = given.lstrip("+0") or "0"
+    if len(digits) > len(str(GREATEST_ACCEPTED)) or int(digits) > GREATEST_ACCEPTED:
         raise ValueError(f"is greater than {GREATEST_ACCEPTED}")
-    return int(given)
+    return int(digits)
 
 
 def _flag(given: str) -> bool:
