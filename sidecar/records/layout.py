@@ -8,7 +8,7 @@ then the document. A list column is a table of its own that is also its index.
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
+from typing import Any, Literal
 
 from sidecar.records.forms import folded
 from sidecar.records.kind import Column, Kind
@@ -17,6 +17,8 @@ from sidecar.records.reading import Contains, Edge, Is, Page, Position, Read, Ro
 Lane = tuple[Any, int]
 """A value of the column that a walk goes along (None where it goes along the labels), and a label."""
 NO_LANE: Lane = (None, -1)
+Strategy = Literal["auto", "lanes", "tenant"]
+"""How records are walked that no index of a condition leads to: along labels, along the tenant's index, or as is best."""
 FEW, SEVERAL = 4, 16
 """Lanes that a statement is written for exactly, and in steps of two; beyond in powers of two. So few are compiled."""
 

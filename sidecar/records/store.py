@@ -143,6 +143,15 @@ def content_digest(doc: bytes, source: bytes | None) -> bytes:
     return digest.digest()
 
 
+MOST_LABELS_KEPT = 200_000
+"""Labels of which a process remembers the ids, so that writing asks for them once."""
+
+
+def label_digest(label: bytes) -> bytes:
+    """What a label is found by among those of its tenant and kind."""
+    return blake2b(label, digest_size=16).digest()
+
+
 class Mirror(Protocol):
     """One write transaction over all tenants, by whoever owns the truth of some kinds: the store follows it."""
 

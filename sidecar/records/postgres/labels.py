@@ -1,13 +1,12 @@
 """Interning labels: each distinct one of a tenant and kind is stored once, and its id found again without asking."""
 
-import hashlib
 from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 from uuid import UUID
 
 from sidecar.records.postgres.pages import Connection
+from sidecar.records.store import MOST_LABELS_KEPT, label_digest
 
-MOST_LABELS_KEPT = 200_000
 _IDENTITIES = "unnest($1::bigint[], $2::text[], $3::bytea[]"
 _FIND = (
     "SELECT l.label_id, l.tenant_id, l.kind, l.digest "
@@ -70,7 +69,7 @@ class Labels:
             if key not in self._found:
                 known = self._interned.find(key)
                 if known is None:
-                    missing[key[0].tenant_id, key[1], _digest(key[2])] = key
+                    missing[key[0].tenant_id, key[1], label_digest(key[2])] = key
                 else:
                     self._found[key] = known
         await self._look(missing)
@@ -90,7 +89,3 @@ class Labels:
             added = await self._connection.fetch(_ADD, *map(list, zip(*missing, strict=True)), bodies)
             for number, *identity in added:
                 self._found[missing[tuple(identity)]] = number
-
-
-def _digest(label: bytes) -> bytes:
-    return hashlib.blake2b(label, digest_size=16).digest()

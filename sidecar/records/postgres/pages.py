@@ -3,25 +3,26 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from operator import itemgetter
-from typing import Any, Literal, TypeAlias
+from typing import Any, TypeAlias
 
 from asyncpg import Record
 from asyncpg.pool import PoolConnectionProxy
 
-from sidecar.records.layout import Lane, Table, page, plain_page, single
+from sidecar.records.layout import Lane, Strategy, Table, page, plain_page, single
 from sidecar.records.postgres import sql
 from sidecar.records.postgres.sql import Asked, Path
 from sidecar.records.postgres.tables import compared
 from sidecar.records.reading import Edge, Get, Is, Page, Position, Read, Request, Row, Visibility
 
 Connection: TypeAlias = "PoolConnectionProxy[Record]"
-Strategy = Literal["auto", "lanes", "tenant"]
 Raw = tuple[Any, ...]
 
 PROBED = 64
 """So many lanes are tried, whether anything is in them or not; of more it is found out first which there are."""
-FEW = 16
-"""Beyond so many labels the tenant's own index is tried first: it gives a page at once to whoever sees most of it."""
+OUTRIGHT = 16
+"""Labels whose walks are merged at once. Beyond them the tenant's own index is tried first: it gives a page at once to
+whoever sees most of it.
+"""
 SPARE = 16
 """Records that are read along the tenant's index beyond those wanted, or a quarter of those if that is more: some are
 hidden, and to ask once more costs more than to step over them.
@@ -148,7 +149,7 @@ class _Walk:
     def _tenant_may_do(self) -> bool:
         """Whether the tenant's own index is tried: what a condition leaves out there would not be noticed."""
         if self.at.strategy == "auto":
-            return len(self.labels) > FEW and not self.request.where
+            return len(self.labels) > OUTRIGHT and not self.request.where
         return self.at.strategy == "tenant"
 
     async def _tenant_first(self, after: Position | None, wanted: int) -> Sequence[Record]:

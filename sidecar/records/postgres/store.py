@@ -11,13 +11,13 @@ import orjson
 
 from sidecar.errors import StoreError
 from sidecar.records.kind import Kinds
-from sidecar.records.layout import Table
+from sidecar.records.layout import Strategy, Table
 from sidecar.records.postgres import lifecycle, migrate, second_wall
 from sidecar.records.postgres.history import Histories, histories
 from sidecar.records.postgres.labels import Interned
 from sidecar.records.postgres.lease import PostgresLease
 from sidecar.records.postgres.mirror import PostgresMirror
-from sidecar.records.postgres.pages import Connection, Place, Strategy
+from sidecar.records.postgres.pages import Connection, Place
 from sidecar.records.postgres.pool import PLANNED_ONCE, Pool, answering, connection, opened
 from sidecar.records.postgres.replica import Replica
 from sidecar.records.postgres.snapshot import Look, PostgresChange, PostgresSnapshot, look

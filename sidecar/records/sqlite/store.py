@@ -14,7 +14,7 @@ import orjson
 
 from sidecar.errors import StoreError
 from sidecar.records.kind import Kinds
-from sidecar.records.layout import Table
+from sidecar.records.layout import Strategy, Table
 from sidecar.records.promotion import Accept
 from sidecar.records.reading import Page, Request, Visibility
 from sidecar.records.sqlite import lifecycle, promote, turns
@@ -22,7 +22,7 @@ from sidecar.records.sqlite.lease import SqliteLease
 from sidecar.records.sqlite.mirror import SqliteMirror
 from sidecar.records.sqlite.pages import Pages
 from sidecar.records.sqlite.tables import PAGE_BYTES
-from sidecar.records.sqlite.walk import Place, Strategy
+from sidecar.records.sqlite.walk import Place
 from sidecar.records.sqlite.write import Interned, Writer
 from sidecar.records.store import Count, LoadMark, Outcome, Prepared, Tenant, unlike
 

@@ -6,16 +6,15 @@ from collections import Counter
 from collections.abc import Generator, Iterator, Sequence
 from dataclasses import dataclass
 from operator import itemgetter
-from typing import Any, Literal, Protocol
+from typing import Any, Protocol
 
 import orjson
 
-from sidecar.records.layout import Lane, Table, padded
+from sidecar.records.layout import Lane, Strategy, Table, padded
 from sidecar.records.reading import Position, Read
 from sidecar.records.sqlite import sql
 from sidecar.records.sqlite.sql import Clause, Path
 
-Strategy = Literal["auto", "lanes", "tenant"]
 Raw = tuple[Any, ...]
 """A record as SQL gives it: its label, its document, then its order and key."""
 Headed = tuple[Lane, Sequence[Any]]

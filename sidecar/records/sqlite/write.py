@@ -1,6 +1,5 @@
 """Writing records: interning tenants and labels, inserting or replacing by key, keeping the counts."""
 
-import hashlib
 import sqlite3
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
@@ -13,7 +12,7 @@ from sidecar.errors import RecordConflict
 from sidecar.records.layout import Table, quoted
 from sidecar.records.promotion import one_key
 from sidecar.records.remembering import remember
-from sidecar.records.store import Outcome, Prepared, Tenant
+from sidecar.records.store import MOST_LABELS_KEPT, Outcome, Prepared, Tenant, label_digest
 from sidecar.records.upsert import Stored, compares_documents, settle
 
 Key = tuple[str, ...]
@@ -48,9 +47,6 @@ class Interned:
         """Start anew."""
         self.tenants.clear()
         self.labels.clear()
-
-
-MOST_LABELS_KEPT = 200_000
 
 
 class Writer:
@@ -215,7 +211,7 @@ class Writer:
         known = self._interned.labels.get((tenant_id, record.kind, record.label))
         if known is not None:
             return known
-        digest = hashlib.blake2b(record.label, digest_size=16).digest()
+        digest = label_digest(record.label)
         identity = (tenant_id, record.kind, digest)
         found = self._connection.execute(
             "SELECT label_id FROM label WHERE tenant_id = ? AND kind = ? AND digest = ?", identity
