@@ -97,10 +97,12 @@ class _Comparison:
             _Sides(name, *(None if one is None else Authority(one, caller) for one in policies))
             for name, caller in callers.items()
         ]
+        self._sharing: Mapping[int, int] = {}
         self._open: dict[int, list[_Sides]] = {}
 
     async def run(self) -> None:
         """Every label, and the records of those that labels do not decide."""
+        self._sharing = await self._snap.shared(self._kind.name)
         for label, body in await self._snap.labels(self._kind.name, 0):
             self._diff.labels += 1
             await self._label(label, orjson.loads(body))
@@ -123,8 +125,8 @@ class _Comparison:
 
     async def _count(self, label: int, changes: Sequence[Change]) -> None:
         """Count all records of a label."""
-        sharing = await self._snap.sharing(label)
-        if not sharing:
+        sharing = self._sharing.get(label)
+        if sharing is None:
             return
         example: tuple[str, ...] = ()
         if any(change not in self._diff.tallies for change in changes):

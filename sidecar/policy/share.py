@@ -40,27 +40,28 @@ class _Counting:
 
     def __init__(self, kind: Kind, snap: Snapshot, askers: Askers, now_ms: int) -> None:
         self._kind, self._snap, self._askers, self._now_ms = kind, snap, askers, now_ms
+        self._sharing: Mapping[int, int] = {}
         self._open: dict[int, list[str]] = {}
         self._seen: Counter[str] = Counter()
 
     async def run(self) -> Counter[str]:
         """Every label, and the records of those that labels do not decide; how many each caller sees."""
+        self._sharing = await self._snap.shared(self._kind.name)
         for label, body in await self._snap.labels(self._kind.name, 0):
-            await self._label(label, orjson.loads(body))
+            self._label(label, orjson.loads(body))
             if len(self._open) == MOST_OPEN:
                 await self._records()
         await self._records()
         return self._seen
 
-    async def _label(self, label: int, record: Mapping[str, Any]) -> None:
+    def _label(self, label: int, record: Mapping[str, Any]) -> None:
         verdicts = {name: by_label(authority, record) for name, authority in self._askers.items()}
         unsure = [name for name, verdict in verdicts.items() if verdict == "depends"]
         certain = [name for name, verdict in verdicts.items() if verdict is not None and verdict != "depends"]
         if unsure:
             self._open[label] = unsure
         if certain:
-            sharing = await self._snap.sharing(label)
-            self._seen.update(dict.fromkeys(certain, sharing))
+            self._seen.update(dict.fromkeys(certain, self._sharing.get(label, 0)))
 
     async def _records(self) -> None:
         """Judge the records of the gathered labels one by one."""

@@ -18,7 +18,7 @@ Lane = tuple[Any, int]
 """A value of the column that a walk goes along (None where it goes along the labels), and a label."""
 NO_LANE: Lane = (None, -1)
 Strategy = Literal["auto", "lanes", "tenant"]
-"""How records are walked that no index of a condition leads to: along labels, along the tenant's index, or as is best."""
+"""How records are walked that no condition's index leads to: along labels, along the tenant's index, or as is best."""
 FEW, SEVERAL = 4, 16
 """Lanes that a statement is written for exactly, and in steps of two; beyond in powers of two. So few are compiled."""
 

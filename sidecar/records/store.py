@@ -107,6 +107,9 @@ class Snapshot(Protocol):
     async def sharing(self, label_id: int) -> int:
         """How many records of the tenant share a label."""
 
+    async def shared(self, kind: str) -> Mapping[int, int]:
+        """How many records share each label of a kind that has any."""
+
     async def authority(self, kind: str) -> Sequence[bytes]:
         """Every record of a catalogue kind, unjudged: for computing the caller's authority, never for showing."""
 

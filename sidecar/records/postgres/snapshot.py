@@ -76,6 +76,12 @@ class PostgresSnapshot:
         found = await self._at.fetch((statement, [self._at.tenant_id, label_id]))
         return int(found[0][0]) if found else 0
 
+    async def shared(self, kind: str) -> Mapping[int, int]:
+        """How many records share each label of a kind that has any."""
+        statement = "SELECT label_id, records FROM label WHERE tenant_id = $1 AND kind = $2 AND records > 0"
+        found = await self._at.fetch((statement, [self._at.tenant_id, kind]))
+        return {row["label_id"]: row["records"] for row in found}
+
     async def authority(self, kind: str) -> Sequence[bytes]:
         """Every record of a catalogue kind, unjudged."""
         table = self._tables[kind]

@@ -80,6 +80,14 @@ class SqliteSnapshot:
         )
         return found[0] if found else 0
 
+    async def shared(self, kind: str) -> Mapping[int, int]:
+        """How many records share each label of a kind that has any."""
+        statement = "SELECT label_id, records FROM label WHERE tenant_id = ? AND kind = ? AND records > 0"
+        found: list[tuple[int, int]] = await self._run(
+            lambda: self._connection.execute(statement, (self._tenant_id, kind)).fetchall()
+        )
+        return dict(found)
+
     async def authority(self, kind: str) -> Sequence[bytes]:
         """Every record of a catalogue kind, unjudged."""
         table = self._tables[kind]
