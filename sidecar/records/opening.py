@@ -46,7 +46,7 @@ async def open_store(config: Config, kinds: Kinds, intake: Intake, *, create: bo
         intake.accept,
         read_connections=config.store.read_connections,
         statement_timeout_ms=config.store.statement_timeout_ms,
-        auto_migrate=config.store.auto_migrate,
+        auto_migrate=config.store.auto_migrate and create,
     )
 
 

@@ -1,4 +1,4 @@
-"""What becomes of records in SQLite: loaded so far, counted, weighed, erased with their tenant, and no trace of them left."""
+"""What becomes of records in SQLite: loaded so far, counted, weighed, and erased with their tenant without a trace."""
 
 import sqlite3
 from collections.abc import Mapping, Sequence
