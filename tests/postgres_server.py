@@ -1,7 +1,7 @@
-"""A real PostgreSQL for tests, from the programs that its PyPI wheel brings along.
+"""A real PostgreSQL for tests and benchmarks, from the programs that its PyPI wheel brings along.
 
 It answers on a Unix socket only. It runs below a guard, a process of this file that ends it as soon as whoever started
-it is gone, however that went: no test run leaves a server behind.
+it is gone, however that went: no run leaves a server behind.
 """
 
 import asyncio
@@ -56,46 +56,61 @@ SETTINGS = {"listen_addresses": "", "max_connections": "200", "shared_buffers": 
 
 @dataclass
 class Server:
-    """A server over the data in a folder, which can be killed and started again."""
+    """A server that answers in a folder, which can be killed and started again."""
 
     folder: Path
     settings: Mapping[str, str] = field(default_factory=dict)
     passing: bool = False
     """Whether the folder goes with whoever started it, even when that was killed."""
+    kept: Path | None = None
+    """Where its data lie that outlast the folder; None: in it."""
+    owner: str = "postgres"
     _guard: "subprocess.Popen[bytes] | None" = None
 
     @property
     def data(self) -> Path:
         """Its cluster."""
-        return self.folder / "data"
+        return self.kept or self.folder / "data"
 
-    def url(self, database: str = "postgres", role: str = "postgres") -> str:
-        """Where one of its databases is found, by whom."""
-        return f"postgresql://{role}@/{database}?host={self.folder}"
+    @property
+    def log(self) -> Path:
+        """What it says, beside its data."""
+        return self.data.with_suffix(".log")
+
+    def url(self, database: str = "postgres", role: str | None = None) -> str:
+        """Where one of its databases is found, by whom: without a role by its owner."""
+        return f"postgresql://{role or self.owner}@/{database}?host={self.folder}"
 
     def start(self) -> None:
         """Start it over its data, which are made when they are not there; back when it answers."""
+        _given(self.folder)
+        for folder in (self.folder, self.data.parent) if who() else ():
+            folder.chmod(folder.stat().st_mode | 0o011)  # whom the server runs as gets to its data through it
         if not self.data.exists():
-            self.folder.chmod(0o711)
-            self.data.mkdir(mode=0o700)
-            _given(self.data, self.folder)
-            _run(
-                "initdb", "-D", str(self.data), "-U", "postgres", "-A", "trust", "-E", "UTF8", "--locale=C", "--no-sync"
-            )
+            self._make()
         settings = {**SETTINGS, **self.settings, "unix_socket_directories": str(self.folder)}
         options = [part for name, value in settings.items() for part in ("-c", f"{name}={value}")]
         goes = str(self.folder) if self.passing else ""
         command = [sys.executable, __file__, goes, program("postgres"), "-D", str(self.data), *options]
-        with (self.folder / "log").open("ab") as said:
+        with self.log.open("ab") as said:
             self._guard = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=said, stderr=said)
         self._wait()
+
+    def _make(self) -> None:
+        """Make its cluster; only when that is whole does it have its name."""
+        part = self.data.with_suffix(".part")
+        shutil.rmtree(part, ignore_errors=True)
+        part.mkdir(mode=0o700)
+        _given(part)
+        _run("initdb", "-D", str(part), "-U", self.owner, "-A", "trust", "-E", "UTF8", "--locale=C", "--no-sync")
+        part.rename(self.data)
 
     def _wait(self) -> None:
         until = time.monotonic() + START_S
         ready = [program("pg_isready"), "-q", "-h", str(self.folder)]
         while subprocess.run(ready, check=False).returncode:
             if self._guard is None or self._guard.poll() is not None or time.monotonic() > until:
-                raise RuntimeError(f"PostgreSQL did not start:\n{(self.folder / 'log').read_text()[-2_000:]}")
+                raise RuntimeError(f"PostgreSQL did not start:\n{self.log.read_text()[-2_000:]}")
             time.sleep(LOOK_S)
 
     def stop(self) -> None:
@@ -176,10 +191,9 @@ def who() -> dict[str, int]:
     return {"user": nobody.pw_uid, "group": nobody.pw_gid}
 
 
-def _given(*folders: Path) -> None:
-    for folder in folders:
-        if user := who():
-            os.chown(folder, user["user"], user["group"])
+def _given(folder: Path) -> None:
+    if user := who():
+        os.chown(folder, user["user"], user["group"])
 
 
 def _run(name: str, *words: str) -> None:
