@@ -4,6 +4,7 @@ from collections.abc import Iterator
 
 import pytest
 import stores
+from postgres_server import Server, replica, server
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -34,6 +35,13 @@ def on_postgres() -> Iterator[None]:
     yield
     stores.give_back()
     stores.chosen.name = "sqlite"
+
+
+@pytest.fixture(scope="module")
+def pair() -> Iterator[tuple[Server, Server]]:
+    """A primary, and a replica that streams from it."""
+    with server(fsync="off") as primary, replica(primary) as copy:
+        yield primary, copy
 
 
 @pytest.fixture(autouse=True)

@@ -1,7 +1,6 @@
 """A replica becomes the primary without all that was acknowledged: ids and versions of what was lost come again."""
 
 import asyncio
-from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -9,7 +8,7 @@ from typing import Any
 import asyncpg
 import pytest
 import stores
-from postgres_server import Server, replica, server
+from postgres_server import Server
 from serving import Served, Who, served
 
 FINANCE, LEGAL = Who(units="finance"), Who(units="legal", actor="bob")
@@ -17,13 +16,6 @@ LOST, NEW = 40, 120
 """More than the ids that a server gives out beforehand, and enough to come upon all that were lost."""
 PATIENCE_S = 20.0
 LETTERS = "/v1/records/dead_letter?limit=500"
-
-
-@pytest.fixture(scope="module")
-def pair() -> Iterator[tuple[Server, Server]]:
-    """A primary, and a replica that streams from it."""
-    with server(fsync="off") as primary, replica(primary) as copy:
-        yield primary, copy
 
 
 async def test_nobody_sees_by_an_id_or_a_version_that_was_lost(

@@ -1,11 +1,9 @@
 """Reading from a replica: only while it is fresh enough, and never at the price of an answer."""
 
 import asyncio
-from collections.abc import Iterator
 
 import asyncpg
-import pytest
-from postgres_server import Server, replica, server
+from postgres_server import Server
 from record_samples import LEAST, accepted, intake, kinds
 from store_notes import NOTE, A, note, refuse
 
@@ -18,13 +16,6 @@ from sidecar.records.store import Snapshot, Tenant
 STALENESS_MS = 1_000
 PATIENCE_S = 20.0
 PAUSE, RESUME = "SELECT pg_wal_replay_pause()", "SELECT pg_wal_replay_resume()"
-
-
-@pytest.fixture(scope="module")
-def pair() -> Iterator[tuple[Server, Server]]:
-    """A primary, and a replica that streams from it."""
-    with server(fsync="off") as primary, replica(primary) as copy:
-        yield primary, copy
 
 
 async def opened(pair: tuple[Server, Server], staleness_ms: int = STALENESS_MS) -> PostgresStore:
