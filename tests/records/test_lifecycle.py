@@ -231,7 +231,7 @@ async def test_no_byte_of_an_erased_tenant_is_left_in_the_files(tmp_path: Path) 
 
 async def test_a_reader_of_before_is_told_of_after_an_erasure(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """While somebody still reads what was there, the erasure says that traces are left; run again, none are."""
-    monkeypatch.setattr("sidecar.records.sqlite.store.WAIT_S", 0.1)
+    monkeypatch.setattr("sidecar.records.sqlite.file.WAIT_S", 0.1)
     async with on_sqlite(tmp_path) as store, on_sqlite(tmp_path) as other:
         await store.put([letter(1, reason="canary-7f3a")])
         async with other.snapshot(ACME):

@@ -75,7 +75,7 @@ STORED = (
 async def _committed_on_a_full_disk(store: SqliteStore) -> None:
     """No file may grow: all of it is written, and then it cannot be committed."""
     soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
-    log = store._path.with_name(f"{store._path.name}-wal")
+    log = store._file.path.with_name("s.db-wal")
     resource.setrlimit(resource.RLIMIT_FSIZE, (log.stat().st_size, hard))
     try:
         with pytest.raises(StoreError):

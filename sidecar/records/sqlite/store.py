@@ -18,6 +18,7 @@ from sidecar.records.layout import Strategy, Table
 from sidecar.records.promotion import Accept
 from sidecar.records.reading import Page, Request, Visibility
 from sidecar.records.sqlite import lifecycle, promote, turns
+from sidecar.records.sqlite.file import StoreFile
 from sidecar.records.sqlite.lease import SqliteLease
 from sidecar.records.sqlite.mirror import SqliteMirror
 from sidecar.records.sqlite.pages import Pages
@@ -35,8 +36,6 @@ reruns it."""
 TICK = 20_000
 """Steps between two looks at the budget or the clock."""
 OLDEST_SQLITE = (3, 38, 0)
-WAIT_S = 10.0
-"""How long a process waits for others that write or open the file."""
 
 
 class SqliteSnapshot:
@@ -147,7 +146,7 @@ class SqliteStore:
         self.tables: Mapping[str, Table] = {name: Table(kind) for name, kind in kinds.items()}
         self.strategy = strategy
         self.interned = Interned()
-        self._path = path
+        self._file = StoreFile(path)
         self._timeout = statement_timeout_ms / 1000
         self._idle: list[sqlite3.Connection] = []
         self._readers = asyncio.Semaphore(read_connections)
@@ -155,7 +154,7 @@ class SqliteStore:
         self._writes = ThreadPoolExecutor(1, thread_name_prefix="sqlite-write")
         self._writing = asyncio.Lock()
         self._committed = False
-        self._writer = self._connect()
+        self._writer = self._file.first
         try:
             self._writer.execute(f"PRAGMA page_size = {PAGE_BYTES}")  # of a new file; others keep theirs
             turns.write_ahead(self._writer)
@@ -179,26 +178,15 @@ class SqliteStore:
             raise StoreError(wrong)
         self._tables_version = version
 
-    def _connect(self) -> sqlite3.Connection:
-        try:
-            connection = sqlite3.connect(
-                self._path, isolation_level=None, check_same_thread=False, cached_statements=512, timeout=WAIT_S
-            )
-            connection.execute("PRAGMA synchronous = FULL")
-            connection.execute("PRAGMA cache_size = -65536")
-            connection.execute("PRAGMA mmap_size = 268435456")
-        except sqlite3.Error as error:
-            raise StoreError(f"{self._path} cannot be opened: {error}") from error
-        return connection
-
     @asynccontextmanager
     async def snapshot(self, tenant: Tenant) -> AsyncIterator[SqliteSnapshot]:
         """One consistent view of one tenant. Raises StoreError."""
         async with self._readers:
-            connection = self._idle.pop() if self._idle else self._connect()
+            connection = self._idle.pop() if self._idle else self._file.connect()
             with _told("read"):
                 try:
                     connection.execute("BEGIN")
+                    self._file.require_in_place()
                     yield SqliteSnapshot(connection, tenant, self, self._budgeted(connection))
                 finally:
                     connection.rollback()
@@ -263,6 +251,7 @@ class SqliteStore:
         self.interned.since(lifecycle.erasures(self._writer))
 
     def _commit(self) -> None:
+        self._file.require_in_place()
         # not commit(), which takes a transaction that SQLite undid by itself for one that has nothing to commit
         self._writer.execute("COMMIT")
         self._committed = True
@@ -339,7 +328,7 @@ class SqliteStore:
         """Read something long over all tenants, in a thread and with a connection of its own."""
 
         def read() -> T:
-            with _told("read"), closing(self._connect()) as connection:
+            with _told("read"), closing(self._file.connect()) as connection:
                 return work(connection)
 
         return await asyncio.get_running_loop().run_in_executor(self._slow, read)
@@ -359,7 +348,7 @@ class SqliteStore:
     async def lease(self, name: str) -> AsyncIterator[SqliteLease]:
         """What this name stands for, taken by the lock of a file beside the store's. Raises StoreError."""
         try:
-            lease = SqliteLease(self._path.with_name(f"{self._path.name}-{name}"))
+            lease = SqliteLease(self._file.path.with_name(f"{self._file.path.name}-{name}"))
         except OSError as error:
             raise StoreError(f"{error.filename} cannot be opened: {error.strerror}") from error
         try:
