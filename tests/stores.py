@@ -24,7 +24,7 @@ from sidecar.records.kind import Kinds
 from sidecar.records.postgres import PostgresStore
 from sidecar.records.postgres.snapshot import PostgresSnapshot
 from sidecar.records.sqlite import SqliteStore
-from sidecar.records.sqlite.store import SqliteSnapshot
+from sidecar.records.sqlite.snapshot import SqliteSnapshot
 from sidecar.records.store import Prepared
 
 STORES = ("sqlite", "postgres")

@@ -4,7 +4,8 @@ from pathlib import Path
 
 from serving import Clock, service_on
 
-from sidecar.records.sqlite.store import STEP_BUDGET, TICK, SqliteSnapshot
+from sidecar.records.sqlite.snapshot import SqliteSnapshot
+from sidecar.records.sqlite.store import STEP_BUDGET, TICK
 from sidecar.records.store import Tenant
 
 NEARLY_ALL = STEP_BUDGET // 20

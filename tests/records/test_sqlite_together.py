@@ -37,7 +37,7 @@ async def test_a_promotion_that_another_process_finished_is_finished(tmp_path: P
     await first.put([before("a"), before("b")])
     await first.close()
     second = SqliteStore(tmp_path / "s.db", Kinds({"note": NEW}), accept)
-    _promote(second._writer, second.tables, accept, "note")
+    _promote(second._writer, second._tables, accept, "note")
     assert await stored(second) == ["a", "b"]
     await second.close()
 

@@ -1,22 +1,23 @@
 """The SQLite store made to follow whoever owns the truth of some kinds: all tenants, one transaction."""
 
 import sqlite3
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from typing import Any
 
 from sidecar.records.layout import Table
+from sidecar.records.sqlite.snapshot import Run
 from sidecar.records.sqlite.write import Writer
 from sidecar.records.store import Held, Prepared, Tenant, content_digest
 
 BATCH = 1_000
 
-Run = Callable[[Callable[[], Any]], Awaitable[Any]]
-
 
 class SqliteMirror:
     """One write transaction's work over all tenants. The store begins, commits and rolls back."""
 
-    def __init__(self, connection: sqlite3.Connection, tables: Mapping[str, Table], writer: Writer, run: Run) -> None:
+    def __init__(
+        self, connection: sqlite3.Connection, tables: Mapping[str, Table], run: Run[Any], writer: Writer
+    ) -> None:
         self._connection = connection
         self._tables = tables
         self._writer = writer

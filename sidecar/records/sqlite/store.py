@@ -1,9 +1,9 @@
-"""Connections, snapshots and transactions of the SQLite store."""
+"""The SQLite store: its connections, and the transactions on them."""
 
 import asyncio
 import sqlite3
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager, closing, contextmanager
 from itertools import count
@@ -16,19 +16,16 @@ from sidecar.errors import StoreError
 from sidecar.records.kind import Kinds
 from sidecar.records.layout import Strategy, Table
 from sidecar.records.promotion import Accept
-from sidecar.records.reading import Page, Request, Visibility
 from sidecar.records.sqlite import lifecycle, promote, turns
 from sidecar.records.sqlite.file import StoreFile
 from sidecar.records.sqlite.lease import SqliteLease
 from sidecar.records.sqlite.mirror import SqliteMirror
-from sidecar.records.sqlite.pages import Pages
+from sidecar.records.sqlite.snapshot import Run, SqliteChange, SqliteSnapshot
 from sidecar.records.sqlite.tables import PAGE_BYTES
-from sidecar.records.sqlite.walk import Place
 from sidecar.records.sqlite.write import Interned, Writer
 from sidecar.records.store import Count, LoadMark, Outcome, Prepared, Tenant, unlike
 
 T = TypeVar("T")
-Run = Callable[[Callable[[], T]], Awaitable[T]]
 
 STEP_BUDGET = 400_000
 """Virtual-machine steps that a round of reads may take on the event loop (a few milliseconds); beyond, a thread
@@ -36,94 +33,6 @@ reruns it."""
 TICK = 20_000
 """Steps between two looks at the budget or the clock."""
 OLDEST_SQLITE = (3, 38, 0)
-
-
-class SqliteSnapshot:
-    """One read transaction of one tenant."""
-
-    committed = True
-    history = ""
-
-    def __init__(self, connection: sqlite3.Connection, tenant: Tenant, store: "SqliteStore", run: Run[Any]) -> None:
-        self.tenant = tenant
-        self._connection = connection
-        self._run = run
-        store.require_same_kinds(connection)
-        found = connection.execute(
-            "SELECT tenant_id, authority_version, managed, (SELECT max(label_id) FROM label) FROM tenant "
-            "WHERE org_id = ? AND workspace_id = ? AND deployment_id = ?",
-            (tenant.org_id, tenant.workspace_id, tenant.deployment_id),
-        ).fetchone() or (0, 0, 0, 0)
-        self._tenant_id: int = found[0]
-        self.authority_version: int = found[1]
-        self.managed = bool(found[2])
-        self.newest_label: int = found[3] or 0
-        self._tables = store.tables
-        self._pages = Pages(Place(connection, self._tenant_id, store.strategy), store.tables)
-
-    async def labels(self, kind: str, after: int) -> Sequence[tuple[int, bytes]]:
-        """The kind's labels with an id above ``after``, ascending, each with its pruned record."""
-        statement = (
-            "SELECT label_id, body FROM label WHERE tenant_id = ? AND kind = ? AND label_id > ? ORDER BY label_id"
-        )
-        found: list[tuple[int, bytes]] = await self._run(
-            lambda: self._connection.execute(statement, (self._tenant_id, kind, after)).fetchall()
-        )
-        return found
-
-    async def sharing(self, label_id: int) -> int:
-        """How many records of the tenant share a label."""
-        statement = "SELECT records FROM label WHERE tenant_id = ? AND label_id = ?"
-        found: tuple[int] | None = await self._run(
-            lambda: self._connection.execute(statement, (self._tenant_id, label_id)).fetchone()
-        )
-        return found[0] if found else 0
-
-    async def shared(self, kind: str) -> Mapping[int, int]:
-        """How many records share each label of a kind that has any."""
-        statement = "SELECT label_id, records FROM label WHERE tenant_id = ? AND kind = ? AND records > 0"
-        found: list[tuple[int, int]] = await self._run(
-            lambda: self._connection.execute(statement, (self._tenant_id, kind)).fetchall()
-        )
-        return dict(found)
-
-    async def authority(self, kind: str) -> Sequence[bytes]:
-        """Every record of a catalogue kind, unjudged."""
-        table = self._tables[kind]
-        statement = f"SELECT _doc FROM {table.name} WHERE _tenant = ? ORDER BY {', '.join(table.key)}"
-        found: list[bytes] = await self._run(
-            lambda: [doc for (doc,) in self._connection.execute(statement, (self._tenant_id,))]
-        )
-        return found
-
-    async def read(self, requests: Sequence[Request], visible: Visibility) -> list[Page]:
-        """Answer all requests from this snapshot."""
-        pages: list[Page] = await self._run(lambda: [self._pages.answer(request, visible) for request in requests])
-        return pages
-
-
-class SqliteChange(SqliteSnapshot):
-    """A write transaction of one tenant: what it reads includes what it put."""
-
-    committed = False
-
-    def __init__(self, connection: sqlite3.Connection, tenant: Tenant, store: "SqliteStore", run: Run[Any]) -> None:
-        super().__init__(connection, tenant, store, run)
-        self._writer = Writer(connection, store.tables, store.interned)
-
-    async def put(self, records: Iterable[Prepared]) -> Outcome:
-        """Insert or replace by key."""
-        outcome: Outcome = await self._run(lambda: self._writer.put(records))
-        return outcome
-
-    async def delete(self, kind: str, key: tuple[str, ...]) -> bool:
-        """Remove one record; whether it was there."""
-        return await self.clear(kind, [key]) > 0
-
-    async def clear(self, kind: str, keys: Sequence[tuple[str, ...]]) -> int:
-        """Remove records, append-only ones too; how many there were."""
-        removed: int = await self._run(lambda: self._writer.delete(self.tenant, kind, keys))
-        return removed
 
 
 class SqliteStore:
@@ -143,9 +52,9 @@ class SqliteStore:
         """Open or create the file. Raises StoreError, StoreVersionError."""
         if sqlite3.sqlite_version_info < OLDEST_SQLITE:
             raise StoreError(f"SQLite {sqlite3.sqlite_version} is too old; 3.38 or newer is needed")
-        self.tables: Mapping[str, Table] = {name: Table(kind) for name, kind in kinds.items()}
-        self.strategy = strategy
-        self.interned = Interned()
+        self._tables: Mapping[str, Table] = {name: Table(kind) for name, kind in kinds.items()}
+        self._strategy = strategy
+        self._interned = Interned()
         self._file = StoreFile(path)
         self._timeout = statement_timeout_ms / 1000
         self._idle: list[sqlite3.Connection] = []
@@ -158,12 +67,12 @@ class SqliteStore:
         try:
             self._writer.execute(f"PRAGMA page_size = {PAGE_BYTES}")  # of a new file; others keep theirs
             turns.write_ahead(self._writer)
-            self.migrated = promote.prepare(self._writer, self.tables, accept, allowed=auto_migrate)
+            self.migrated = promote.prepare(self._writer, self._tables, accept, allowed=auto_migrate)
             self._tables_version = -1  # the first transaction looks whether another process changed them meanwhile
         except sqlite3.Error as error:
             raise StoreError(f"{path} cannot be used as a store: {error}") from error
 
-    def require_same_kinds(self, connection: sqlite3.Connection) -> None:
+    def _require_same_kinds(self, connection: sqlite3.Connection) -> None:
         """Refuse to work on records that another process promoted to other schemas than this one judges by.
 
         Their labels hold other properties, so a deny could miss what it looks for. Raises StoreError.
@@ -172,8 +81,8 @@ class SqliteStore:
         if version == self._tables_version:
             return
         known = dict(connection.execute("SELECT name, digest FROM kind").fetchall())
-        changed = [name for name, table in self.tables.items() if known.get(name) != table.kind.digest]
-        wrong = unlike(changed, [name for name in promote.set_aside(connection) if name in self.tables])
+        changed = [name for name, table in self._tables.items() if known.get(name) != table.kind.digest]
+        wrong = unlike(changed, [name for name in promote.set_aside(connection) if name in self._tables])
         if wrong:
             raise StoreError(wrong)
         self._tables_version = version
@@ -187,7 +96,9 @@ class SqliteStore:
                 try:
                     connection.execute("BEGIN")
                     self._file.require_in_place()
-                    yield SqliteSnapshot(connection, tenant, self, self._budgeted(connection))
+                    self._require_same_kinds(connection)
+                    run = self._budgeted(connection)
+                    yield SqliteSnapshot(connection, tenant, self._tables, run, self._strategy)
                 finally:
                     connection.rollback()
                     self._idle.append(connection)
@@ -220,15 +131,14 @@ class SqliteStore:
     async def change(self, tenant: Tenant) -> AsyncIterator[SqliteChange]:
         """One write transaction, durable when the context ends without an error. Raises StoreError."""
         async with self._written():
-            yield SqliteChange(self._writer, tenant, self, self._in_writer)
+            run, writer = self._in_writer, self._changes()
+            yield SqliteChange(self._writer, tenant, self._tables, run, self._strategy, writer)
 
     @asynccontextmanager
     async def mirror(self) -> AsyncIterator[SqliteMirror]:
         """One write transaction over all tenants, durable when the context ends without an error. Raises StoreError."""
         async with self._written():
-            yield SqliteMirror(
-                self._writer, self.tables, Writer(self._writer, self.tables, self.interned), self._in_writer
-            )
+            yield SqliteMirror(self._writer, self._tables, self._in_writer, self._changes())
 
     @asynccontextmanager
     async def _written(self) -> AsyncIterator[None]:
@@ -243,12 +153,16 @@ class SqliteStore:
                 finally:
                     await self._in_writer(self._end)
 
+    def _changes(self) -> Writer:
+        """The work of one write transaction."""
+        return Writer(self._writer, self._tables, self._interned)
+
     def _begin(self) -> None:
         """Begin a write transaction, knowing nothing of tenants that were erased meanwhile. Raises StoreError."""
         self._committed = False
         turns.begin(self._writer)
-        self.require_same_kinds(self._writer)
-        self.interned.since(lifecycle.erasures(self._writer))
+        self._require_same_kinds(self._writer)
+        self._interned.since(lifecycle.erasures(self._writer))
 
     def _commit(self) -> None:
         self._file.require_in_place()
@@ -262,7 +176,7 @@ class SqliteStore:
         That no transaction is open is no proof: on a full disk SQLite undoes what it was asked to commit.
         """
         if not self._committed:
-            self.interned.forget()
+            self._interned.forget()
             self._writer.rollback()
 
     async def _in_writer(self, work: Callable[[], T]) -> T:
@@ -280,7 +194,7 @@ class SqliteStore:
             return await self._in_writer(lambda: self._put(records, mark))
 
     def _put(self, records: Sequence[Prepared], mark: LoadMark | None) -> Outcome:
-        outcome = Writer(self._writer, self.tables, self.interned).put(records)
+        outcome = self._changes().put(records)
         if mark is not None:
             lifecycle.mark(self._writer, mark)
         return outcome
@@ -289,9 +203,7 @@ class SqliteStore:
         """The places of the append-only records that are stored already with other content. Raises StoreError."""
         async with self._writing:
             with _told("read"):
-                return await self._in_writer(
-                    lambda: Writer(self._writer, self.tables, self.interned).conflicts(records)
-                )
+                return await self._in_writer(lambda: self._changes().conflicts(records))
 
     async def loaded(self, load_id: str) -> int:
         """How many records of an interrupted load are stored; 0 when it is new or was finished. Raises StoreError."""
@@ -322,7 +234,7 @@ class SqliteStore:
 
     async def weight(self, kind: str, tenant: Tenant | None = None) -> int:
         """The bytes of a kind's documents. Raises StoreError."""
-        return await self._aside(lambda connection: lifecycle.weight(connection, self.tables[kind], tenant))
+        return await self._aside(lambda connection: lifecycle.weight(connection, self._tables[kind], tenant))
 
     async def _aside(self, work: Callable[[sqlite3.Connection], T]) -> T:
         """Read something long over all tenants, in a thread and with a connection of its own."""
@@ -339,7 +251,7 @@ class SqliteStore:
         Raises StoreError; once the records are gone, that only traces of them may be left.
         """
         async with self._written():
-            erased = await self._in_writer(lambda: lifecycle.erase(self._writer, self.tables, tenant))
+            erased = await self._in_writer(lambda: lifecycle.erase(self._writer, self._tables, tenant))
         async with self._writing:
             await self._in_writer(lambda: lifecycle.purge(self._writer))
         return erased
