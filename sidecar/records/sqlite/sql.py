@@ -86,17 +86,17 @@ class Path:
     @cached_property
     def place(self) -> str:
         """Order and key columns of the walked index."""
-        return ", ".join(f"i.{name}" for name in self.table.order + self.table.key)
+        return ", ".join(f"i.{name}" for name in self.table.places)
 
     @cached_property
     def first(self) -> str:
         """The leading column of the order."""
-        return f"i.{(self.table.order + self.table.key)[0]}"
+        return f"i.{self.table.places[0]}"
 
     def sorted(self, last: bool) -> str:
         """ORDER BY along the index, from its start or from its end."""
         direction = " DESC" if last else ""
-        return ", ".join(f"i.{name}{direction}" for name in self.table.order + self.table.key)
+        return ", ".join(f"i.{name}{direction}" for name in self.table.places)
 
     def beyond(self, after: Position | None, last: bool) -> Clause:
         """Only what comes behind the position, in walking direction."""
@@ -181,7 +181,7 @@ def skip_scan(path: Path) -> str:
 def lane_heads(path: Path, condition: Clause, last: bool) -> str:
     """The first record of each lane under some values, with its value. Binds tenant, values, and the condition's."""
     inside = path.lane("lane.label", "lane.value", "?1")
-    place = ", ".join(f"r.{name}" for name in path.table.order + path.table.key)
+    place = ", ".join(f"r.{name}" for name in path.table.places)
     return (
         f"{_lanes(path)} SELECT lane.value, r._label, r._doc, {place} FROM lane "
         f"CROSS JOIN {path.table.name} AS r ON r._row = (SELECT {path.record}._row FROM {path.joined} "
@@ -202,7 +202,7 @@ def heads(path: Path, condition: Clause) -> str:
 def first_places(path: Path, condition: Clause, last: bool) -> str:
     """The number of each of some lanes that hold something, and the whole place of its first record, in order."""
     row = _first(path, condition, f"{path.record}._row", last)
-    names, direction = path.table.order + path.table.key, " DESC" if last else ""
+    names, direction = path.table.places, " DESC" if last else ""
     return (
         f"SELECT l.key, {', '.join(f'r.{name}' for name in names)} FROM json_each(?2) AS l "
         f"CROSS JOIN {path.table.name} AS r ON r._row = ({row}) "
@@ -237,7 +237,7 @@ def merged(path: Path, condition: str, lanes: int, last: bool, number: int = 0) 
     Statements that are open at once have another ``number``: of one text only one is kept compiled.
     """
     direction = " DESC" if last else ""
-    width = len(path.table.order + path.table.key)
+    width = len(path.table.places)
     order = ", ".join(f"{column}{direction}" for column in range(PLACE, PLACE + width))
     return f"/* {number} */ {' UNION ALL '.join([path.arm + condition] * lanes)} ORDER BY {order}"
 
