@@ -74,7 +74,10 @@ class Migrated:
     promoted: tuple[str, ...] = ()
 
 
-NOT_MIGRATED = "is not in the form of this program and its schemas; run sidecar migrate, or set store.auto_migrate"
+NOT_MIGRATED = (
+    "is not in the form of this program and its schemas; run sidecar migrate, "
+    "or let serve or load do it, which store.auto_migrate allows"
+)
 """What is wrong with a store that may not be migrated."""
 
 
