@@ -42,7 +42,7 @@ def annotated(
         raise SchemaError(findings)
     reader = _Reader(file, annotation, schema)
     found = {
-        "id": reader.texts("id"),
+        "id": reader.key(),
         "tenant": reader.tenant(),
         "order": tuple(reader.orders()),
         "label": reader.properties("label"),
@@ -141,14 +141,21 @@ class _Reader:
 
     def type_at(self, pointer: str) -> str | None:
         """The JSON type of a property: ``any`` when it has several or none, None when there is no such property."""
+        node = self._part(pointer)
+        if node is None:
+            return None
+        found = nullable_branch(node).get("type", "any")
+        types = [word for word in found if word != "null"] if isinstance(found, list) else [found]
+        return types[0] if len(types) == 1 else "any"
+
+    def _part(self, pointer: str) -> Any:
+        """The schema of a property; None when there is no such property."""
         node: Any = self._schema
         for name in names(pointer):
             node = nullable_branch(node).get("properties", {}).get(name)
             if node is None:
                 return None
-        found = nullable_branch(node).get("type", "any")
-        types = [word for word in found if word != "null"] if isinstance(found, list) else [found]
-        return types[0] if len(types) == 1 else "any"
+        return node
 
     def _need(self, where: str, pointer: str) -> str | None:
         found = self.type_at(pointer)
@@ -171,14 +178,50 @@ class _Reader:
                 self.refuse(where, f"{pointer} is no text")
         return tuple(pointers)
 
+    def key(self) -> tuple[str, ...]:
+        """The pointers of the key, all of which name texts that every valid record has."""
+        pointers = self.texts("id")
+        for place, pointer in enumerate(pointers):
+            lacking = self._lacking(pointer, "key") if self.type_at(pointer) == "string" else None
+            if lacking is not None:
+                self.refuse(f"/id/{place}", lacking)
+        return pointers
+
+    def _lacking(self, pointer: str, part_of: str) -> str | None:
+        """Why a valid record may have nothing at a pointer of its key or tenant; None when each has something there."""
+        node, path = self._schema, ""
+        for name in names(pointer):
+            if node.get("type") != "object":
+                return f'{path} need not be an object, but holds the {part_of}; write "type": "object"'
+            part = node["properties"][name]
+            path += token(name)
+            if name not in node.get("required", ()) and "default" not in part:
+                return f"{path} may be left out, but belongs to the {part_of}; require it or give it a default"
+            if jsonschema_rs.is_valid(dict(part), None):
+                return f"{path} may be null, but belongs to the {part_of}; leave null out of its type"
+            node = part
+        return None
+
     def tenant(self) -> str:
-        """The pointer of the tenant, an object with at least organisation and workspace."""
+        """The pointer of the tenant, an object that always has organisation and workspace, all of its ids texts."""
         pointer: str = self._annotation["tenant"]
         if self._need("/tenant", pointer) is not None:
-            for name in ("org_id", "workspace_id"):
-                if self.type_at(f"{pointer}/{name}") != "string":
-                    self.refuse("/tenant", f"{pointer} has no text {name!r}")
+            for fault in dict.fromkeys(self._tenant_faults(pointer)):
+                self.refuse("/tenant", fault)
         return pointer
+
+    def _tenant_faults(self, pointer: str) -> Iterator[str]:
+        for name in ("org_id", "workspace_id"):
+            inner = f"{pointer}/{name}"
+            is_text = self.type_at(inner) == "string"
+            fault = self._lacking(inner, "tenant") if is_text else f"{pointer} has no text {name!r}"
+            if fault is not None:
+                yield fault
+        deployment = self.type_at(f"{pointer}/deployment_id")
+        if deployment is None and nullable_branch(self._part(pointer)).get("additionalProperties") is not False:
+            yield f"{pointer} takes any 'deployment_id'; declare it as a text, or write \"additionalProperties\": false"
+        if deployment not in ("string", None):
+            yield f"{pointer}/deployment_id is no text"
 
     def orders(self) -> Iterator[Order]:
         """The sort keys."""

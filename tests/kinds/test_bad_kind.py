@@ -16,6 +16,28 @@ def _with(**properties: Any) -> dict[str, Any]:
     return {**SCHEMA, "properties": {**SCHEMA["properties"], **properties}}
 
 
+def _keeping(tenant: dict[str, Any], *, required: bool = True) -> dict[str, Any]:
+    """Tickets whose tenant has another schema."""
+    schema = _with(tenant_context=tenant)
+    needed = [name for name in SCHEMA["required"] if required or name != "tenant_context"]
+    return {**schema, "required": needed}
+
+
+def _tenant(**members: Any) -> dict[str, Any]:
+    """The schema of a tenant that is good but for these members."""
+    text = {"type": "string"}
+    good = {"org_id": text, "workspace_id": text, "deployment_id": {"type": ["string", "null"]}}
+    return {"type": "object", "required": ["org_id", "workspace_id"], "properties": good, **members}
+
+
+def _nullable(schema: dict[str, Any]) -> dict[str, Any]:
+    return {"anyOf": [schema, {"type": "null"}]}
+
+
+_TEXT = {"type": "string"}
+_NULLABLE = {"type": ["string", "null"]}
+
+
 def _annotated(**members: Any) -> dict[str, Any]:
     return {**SCHEMA, "x-sidecar": {**ANNOTATION, **members}}
 
@@ -79,6 +101,57 @@ def test_a_schema_that_is_no_json_is_told_with_its_place(
     assert code == 1
     assert f"ticket.schema.json:{place}: error: " in out
     assert sentence in out
+
+
+@pytest.mark.parametrize(
+    ("schema", "sentence"),
+    [
+        (
+            {**SCHEMA, "required": [name for name in SCHEMA["required"] if name != "project"]},
+            "/project may be left out, but belongs to the key; require it or give it a default",
+        ),
+        (_with(project=_NULLABLE), "/project may be null, but belongs to the key; leave null out of its type"),
+        (_with(project={**_NULLABLE, "default": "web"}), "/project may be null"),
+        (_keeping(_tenant(), required=False), "/tenant_context may be left out, but belongs to the tenant"),
+        (_keeping(_nullable(_tenant())), "/tenant_context may be null"),
+        (_keeping({**_tenant(), "type": ["object", "string"]}), "/tenant_context need not be an object"),
+        (_keeping(_tenant(required=["org_id"])), "/tenant_context/workspace_id may be left out"),
+        (
+            _keeping(_tenant(properties={**_tenant()["properties"], "org_id": _NULLABLE})),
+            "/tenant_context/org_id may be null",
+        ),
+        (
+            _keeping(_tenant(properties={**_tenant()["properties"], "deployment_id": {"type": "integer"}})),
+            "/tenant_context/deployment_id is no text",
+        ),
+        (
+            _keeping(_tenant(properties={"org_id": _TEXT, "workspace_id": _TEXT})),
+            "/tenant_context takes any 'deployment_id'",
+        ),
+    ],
+)
+def test_every_valid_record_has_a_key_and_a_tenant(
+    tmp_path: Path, schema: dict[str, Any], sentence: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A schema whose valid records may lack a part of their key or tenant is refused, once, with the way out."""
+    code, out = _checked(tmp_path, schema, capsys)
+    assert code == 1
+    assert out.count(sentence) == 1, out
+
+
+@pytest.mark.parametrize(
+    "schema",
+    [
+        _keeping(_tenant()),
+        _keeping({**_tenant(), "default": {"org_id": "acme", "workspace_id": "main"}}, required=False),
+        _keeping(_tenant(properties={"org_id": _TEXT, "workspace_id": _TEXT}, additionalProperties=False)),
+    ],
+)
+def test_a_default_is_as_good_as_a_required_tenant(
+    tmp_path: Path, schema: dict[str, Any], capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A tenant that a default fills in is there, and a deployment that cannot be given is none."""
+    assert _checked(tmp_path, schema, capsys)[0] == 0
 
 
 def test_everything_that_is_wrong_is_told_at_once(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
