@@ -17,7 +17,7 @@ from sidecar.policy.standing import Authority
 from sidecar.records.canonical import policy_view
 from sidecar.records.everything import Everything, every_row
 from sidecar.records.kind import Kind
-from sidecar.records.places import names
+from sidecar.records.places import at, names
 from sidecar.records.reading import Read, Row
 from sidecar.records.store import Snapshot
 
@@ -151,7 +151,8 @@ class _Comparison:
 
     def _changes(self, sides: _Sides, record: Mapping[str, Any], old: Seen, new: Seen) -> Iterator[Change]:
         """What changes for one caller, told of the unit that stands in the record or its label."""
-        of = next((unit for unit in (_text_at(record, path) for path in self._units) if unit), None)
+        found = (at(record, path) for path in self._units)
+        of = next((unit for unit in found if isinstance(unit, str) and unit), None)
         if old is None or new is None:
             if old != new:
                 yield Change(sides.name, self._kind.name, "appears" if old is None else "vanishes", of)
@@ -197,9 +198,3 @@ def _has(record: Any, path: Sequence[str]) -> bool:
             return False
         record = record[name]
     return True
-
-
-def _text_at(record: Any, path: Sequence[str]) -> str | None:
-    for name in path:
-        record = record.get(name) if isinstance(record, Mapping) else None
-    return record if isinstance(record, str) else None

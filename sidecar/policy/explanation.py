@@ -1,7 +1,7 @@
 """The whole explanation of one stored record for one caller."""
 
 import asyncio
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,7 +14,7 @@ from sidecar.policy.next_change import Future, future_of
 from sidecar.policy.rules import KindPolicies, Rule, tenant_document
 from sidecar.records.canonical import policy_view
 from sidecar.records.everything import Everything
-from sidecar.records.places import names
+from sidecar.records.places import at, names
 from sidecar.records.reading import Get, Row
 from sidecar.records.store import Snapshot, Store, Tenant
 
@@ -49,7 +49,7 @@ class Explanation:
     def label(self) -> dict[str, Any]:
         """The properties of the record that its label holds, by dotted name."""
         record = self.row.record()
-        found = ((pointer, _at(record, names(pointer))) for pointer in self.question.policies.kind.label)
+        found = ((pointer, at(record, names(pointer))) for pointer in self.question.policies.kind.label)
         return {pointer.lstrip("/").replace("/", "."): value for pointer, value in found if value is not None}
 
 
@@ -93,9 +93,3 @@ def _explanation(question: Question, row: Row, sharing: int, moments: Iterator[M
 def _traced(rule: Rule, values: Mapping[str, Any]) -> Part:
     lets = {name: expression.text for name, expression in rule.lets.items()}
     return Tracer(lets, values).trace(rule.checked, rule.expression.text)
-
-
-def _at(value: Any, path: Sequence[str]) -> Any:
-    for name in path:
-        value = value.get(name) if isinstance(value, dict) else None
-    return value

@@ -14,7 +14,7 @@ from sidecar.readmodels.catalogue import Sources
 from sidecar.readmodels.run import RUN_KINDS
 from sidecar.readmodels.scope import ScopeSummaries, resource_scope
 from sidecar.records.forms import filter_value, folded, unit_id
-from sidecar.records.prepare import at
+from sidecar.records.places import at
 from sidecar.records.reading import Contains, Is, Where
 
 FILTERS = (

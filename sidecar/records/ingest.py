@@ -13,8 +13,8 @@ from sidecar.records.canonical import Notes, walk_of
 from sidecar.records.enterprise import FIELDS
 from sidecar.records.explain import Explainer
 from sidecar.records.kind import Kind, Kinds
-from sidecar.records.places import names
-from sidecar.records.prepare import Faults, Preparer, at
+from sidecar.records.places import at, names
+from sidecar.records.prepare import Faults, Preparer
 from sidecar.records.projection import PROJECTIONS, Projected, Projection, ScopeFault
 from sidecar.records.store import Prepared
 

@@ -76,6 +76,15 @@ def names(pointer: str) -> tuple[str, ...]:
     return tuple(part.replace("~1", "/").replace("~0", "~") for part in pointer.split("/")[1:])
 
 
+def at(record: Any, path: tuple[str, ...]) -> Any:
+    """The value at the end of a path of names; None when it is not there."""
+    for name in path:
+        if record.__class__ is not dict:
+            return None
+        record = record.get(name)
+    return record
+
+
 def read_placed(text: str, levels: int = DEEPEST) -> tuple[Any, Places]:
     """Read a text; what it says, and where down to so many levels. Raises BadJson at the first thing that is wrong."""
     reader = _Reader(text, levels)

@@ -10,7 +10,7 @@ import orjson
 from sidecar.records.canonical import FORMS
 from sidecar.records.forms import WHITE_SPACE, folded
 from sidecar.records.kind import Column, Kind, Order
-from sidecar.records.places import names
+from sidecar.records.places import at, names
 from sidecar.records.remembering import LONGEST, remember
 from sidecar.records.store import Prepared, Tenant
 from sidecar.records.strict import fault_in
@@ -126,15 +126,6 @@ class Preparer:
     def _too_long(self, key: Path) -> tuple[str, str]:
         longest = max(range(len(key)), key=lambda place: len(key[place]))
         return self._kind.id[longest], f"makes the record's key longer than {LONGEST_KEY} bytes"
-
-
-def at(record: Any, path: Path) -> Any:
-    """The value at the end of a path of names; None when it is not there."""
-    for name in path:
-        if record.__class__ is not dict:
-            return None
-        record = record.get(name)
-    return record
 
 
 def _reader(path: Path) -> Callable[[Any], Any]:

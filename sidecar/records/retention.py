@@ -7,13 +7,12 @@ a record that was written meanwhile stays; a transaction is small, and nobody wa
 import asyncio
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from sidecar.config import Config
 from sidecar.errors import ConfigError
 from sidecar.records.everything import Everything
 from sidecar.records.kind import Kind, Kinds
-from sidecar.records.places import names
+from sidecar.records.places import at, names
 from sidecar.records.reading import Get, Page, Position, Read, Row
 from sidecar.records.runtime_read import KINDS
 from sidecar.records.store import Snapshot, Store, Tenant
@@ -44,9 +43,7 @@ class Rule:
 
     def over(self, row: Row, now_ms: int) -> bool:
         """Whether a record is kept no longer. One without an age is kept."""
-        value: Any = row.record()
-        for name in names(self.age):
-            value = value.get(name, {})
+        value = at(row.record(), names(self.age))
         return isinstance(value, int) and value < now_ms - self.keep_ms
 
 

@@ -5,6 +5,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import orjson
 import pytest
 from record_samples import LEAST, accepted, kinds
 from test_lifecycle import ACME, OTHER, event, letter, opened, stored
@@ -13,6 +14,7 @@ from sidecar.config import Config, RetentionConfig, RuntimeConfig
 from sidecar.errors import ConfigError
 from sidecar.records import retention
 from sidecar.records.kind import Kinds, Order
+from sidecar.records.reading import Row
 from sidecar.records.retention import Rule, expire, rules_of
 
 NOW, DAY = 1_000_000_000, 86_400_000
@@ -50,6 +52,16 @@ async def test_what_is_older_than_its_kind_is_kept_goes(
         assert await expire(store, rules({kind: DAY}), NOW) == {kind: len(over)}
         assert await stored(store, kind) == sorted(f"n-{number}" for number in ages if number not in over)
         assert await expire(store, rules({kind: DAY}), NOW) == {kind: 0}
+
+
+@pytest.mark.parametrize(
+    ("record", "over"),
+    [({"closed": {"at_ms": 1}}, True), ({"closed": None}, False), ({"closed": {}}, False), ({}, False)],
+)
+def test_a_record_without_an_age_is_kept(record: Mapping[str, Any], over: bool) -> None:
+    """A null or a gap on the way to the age keeps a record, and so holds up no other."""
+    rule = Rule(kinds()["event"], "/closed/at_ms", DAY, leads=True)
+    assert rule.over(Row("event", 0, (1, orjson.dumps(record))), NOW) is over
 
 
 async def test_every_tenant_and_kind_has_its_own_limit(store_name: str, tmp_path: Path) -> None:
