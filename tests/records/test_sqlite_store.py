@@ -2,6 +2,7 @@
 
 import asyncio
 import sqlite3
+import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,8 @@ from sidecar.records.kind import Kinds
 from sidecar.records.reading import Contains, Read
 from sidecar.records.sqlite import SqliteStore
 from sidecar.records.sqlite.pages import Pages
+
+ENDLESS = "WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) SELECT count(*) FROM n"
 
 
 @pytest.fixture
@@ -93,4 +96,32 @@ async def test_a_cancelled_read_gives_its_connection_back_idle(tmp_path: Path, m
     async with store.snapshot(A) as snap:
         [page] = await snap.read([Read("note", 1)], eyes)
         assert len(page.rows) == 1
+    await store.close()
+
+
+@pytest.mark.parametrize("cancelled", [1, 2, 3])
+async def test_a_connection_is_given_back_when_no_thread_is_on_it(tmp_path: Path, cancelled: int) -> None:
+    """However often a request is cancelled whose read has left the loop: what the read still does comes first."""
+    store = SqliteStore(tmp_path / "slow.db", Kinds({"note": NOTE}), refuse)
+    done: list[str] = []
+
+    async def ask() -> None:
+        async with store.snapshot(A) as snap:
+
+            def read() -> None:
+                if not done:
+                    done.append("begun")
+                    snap._connection.execute(ENDLESS).fetchall()
+                time.sleep(0.3)
+                done.append("ended")
+
+            await snap._run(read)
+
+    asking = asyncio.ensure_future(ask())
+    for _ in range(cancelled):
+        await asyncio.sleep(0.05)
+        asking.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await asking
+    assert done == ["begun", "ended"]
     await store.close()

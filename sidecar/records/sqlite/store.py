@@ -5,7 +5,7 @@ import sqlite3
 import time
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import asynccontextmanager, closing, contextmanager
+from contextlib import asynccontextmanager, closing, contextmanager, suppress
 from itertools import count
 from pathlib import Path
 from typing import Any, Literal, TypeVar
@@ -118,12 +118,7 @@ class SqliteStore:
             slow = asyncio.get_running_loop().run_in_executor(
                 self._slow, lambda: _watched(connection, lambda: time.monotonic() > deadline, work)
             )
-            try:
-                return await asyncio.shield(slow)
-            except asyncio.CancelledError:
-                connection.interrupt()
-                await asyncio.wait([slow])  # nobody else gets the connection while the thread is on it
-                raise
+            return await _ended(slow, connection.interrupt)  # nobody else gets it while the thread is on it
 
         return run
 
@@ -181,12 +176,7 @@ class SqliteStore:
 
     async def _in_writer(self, work: Callable[[], T]) -> T:
         """Run in the writer's thread, to its end even when the request is cancelled: nothing is left half-done."""
-        future = asyncio.get_running_loop().run_in_executor(self._writes, work)
-        try:
-            return await asyncio.shield(future)
-        except asyncio.CancelledError:
-            await asyncio.wait([future])
-            raise
+        return await _ended(asyncio.get_running_loop().run_in_executor(self._writes, work))
 
     async def put(self, records: Sequence[Prepared], mark: LoadMark | None = None) -> Outcome:
         """Store records of any tenants in one durable transaction. Raises StoreError, RecordConflict."""
@@ -280,6 +270,19 @@ class SqliteStore:
         for connection in (*self._idle, self._writer):
             connection.close()
         self._idle.clear()
+
+
+async def _ended(work: asyncio.Future[T], stop: Callable[[], None] | None = None) -> T:
+    """What work in a thread gives. Whoever is cancelled, however often, asks it to stop and goes when it has ended."""
+    try:
+        return await asyncio.shield(work)
+    except asyncio.CancelledError:
+        if stop is not None:
+            stop()
+        while not work.done():
+            with suppress(asyncio.CancelledError):
+                await asyncio.wait([work])
+        raise
 
 
 def _watched(connection: sqlite3.Connection, over: Callable[[], bool], work: Callable[[], T]) -> T:
