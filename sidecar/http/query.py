@@ -160,7 +160,7 @@ OBSERVABILITY = Form(
 
 @dataclass(frozen=True, slots=True)
 class RecordsAsked:
-    """A page of one kind as the URL asks for it. ``bond`` part ``query`` is what a cursor is good for."""
+    """A page of one kind as the URL asks for it. ``canonical`` is what a cursor is bound to: conditions, order, key."""
 
     limit: int
     cursor: str | None
@@ -176,7 +176,7 @@ def records_form(kind: Kind) -> Form[RecordsAsked]:
         where = tuple(
             Is(name, (_comparable(columns[name], value),)) for name, value in given.items() if value is not None
         )
-        return RecordsAsked(limit, cursor, where, repr(where).encode())
+        return RecordsAsked(limit, cursor, where, repr((kind.order, kind.id, where)).encode())
 
     parameters = [limit("limit", RECORDS_LIMIT, MOST_ROWS), text("cursor")]
     return Form(make, [*parameters, *(_of_column(column) for column in kind.columns)])

@@ -1,13 +1,17 @@
 """Sealed cursors, and everything that is none."""
 
 from dataclasses import replace
+from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as some
+from serving import kinds
 
 from sidecar.http.cursor import Bond, Sealer, new_key
+from sidecar.http.query import records_form
 from sidecar.identity.caller import Caller
+from sidecar.records.kind import Order
 from sidecar.records.reading import Position
 from sidecar.records.store import Tenant
 
@@ -46,6 +50,17 @@ def test_round_trip(place: Position) -> None:
 def test_bound_to_caller_kind_and_query(other: Bond) -> None:
     """A cursor of another caller, tenant, kind or query is no cursor."""
     assert SEALER.open(SEALER.seal(PLACE, BOND), other) is None
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [{"order": (Order(("/created_at_ms",), descending=False),)}, {"order": ()}, {"id": ("/wait_id",)}],
+)
+def test_bound_to_the_order_of_the_kind(changes: dict[str, Any]) -> None:
+    """Once a kind is ordered or found otherwise, a cursor of before is no cursor: its place is another one now."""
+    kind = kinds()["wait"]
+    before, after = (records_form(one).read("status=open").canonical for one in (kind, replace(kind, **changes)))
+    assert SEALER.open(SEALER.seal(PLACE, replace(BOND, query=before)), replace(BOND, query=after)) is None
 
 
 def test_authority_may_change_between_pages() -> None:
