@@ -54,16 +54,20 @@ class Explanation:
 
 
 async def explained(store: Store, callers: Callers, question: Question) -> Explanation | None:
-    """The explanation, from one snapshot of the record's tenant; None for no such record. Raises StoreError."""
+    """The explanation, from one snapshot of the record's tenant; None for no such record. Raises StoreError.
+
+    A caller of another tenant is read before: two snapshots at once can wait for each other's connection for ever.
+    """
+    identity, moments = question.identity, None
+    if identity.tenant != question.tenant:
+        async with store.snapshot(identity.tenant) as own:
+            moments = await callers.course(identity, own, question.now_ms)
     async with store.snapshot(question.tenant) as snap:
         found = await _record(snap, question)
         if found is None:
             return None
-        if question.identity.tenant == question.tenant:
-            moments = await callers.course(question.identity, snap, question.now_ms)
-        else:
-            async with store.snapshot(question.identity.tenant) as own:
-                moments = await callers.course(question.identity, own, question.now_ms)
+        if moments is None:
+            moments = await callers.course(identity, snap, question.now_ms)
     return await asyncio.to_thread(_explanation, question, *found, moments)
 
 

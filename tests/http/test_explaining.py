@@ -1,5 +1,6 @@
 """``POST /admin/v1/explain``: the whole answer, for whoever may write everything and for nobody else."""
 
+import asyncio
 import hashlib
 from pathlib import Path
 from typing import Any
@@ -7,11 +8,20 @@ from typing import Any
 import orjson
 import pytest
 import serving
+import stores
 from offered import TENANT, membership, scope, unit, wait
 from serving import NOW_MS, Answer, Served
 
 from sidecar.config import Writer
+from sidecar.identity.caller import Identity
+from sidecar.identity.callers import Callers
+from sidecar.policy.bundle import build
 from sidecar.policy.current import Bundles
+from sidecar.policy.explanation import Question, explained
+from sidecar.records.ingest import Intake
+from sidecar.records.schemas import load_kinds, shipped_schemas
+from sidecar.records.store import Prepared, Tenant
+from sidecar.shipped import shipped
 
 pytestmark = pytest.mark.usefixtures("store_name")
 
@@ -82,6 +92,22 @@ async def test_hidden_and_absent_are_told_apart(served: Served) -> None:
     ):
         answer = await asked(served, question)
         assert (answer.status, answer.body["error"]) == (404, "record_not_found")
+
+
+async def test_a_caller_of_another_tenant_needs_one_connection(store_name: str, tmp_path: Path) -> None:
+    """Why a caller of another tenant sees nothing is told by a store that has one connection to read with."""
+    kinds, callers = load_kinds([shipped_schemas()]), Callers()
+    intake = Intake(kinds)
+    bundle = build([shipped("policies")], kinds)
+    async with stores.opened(tmp_path / "one.db", kinds, intake.accept, read_connections=1) as store:
+        prepared = intake.accept("wait", wait())
+        assert isinstance(prepared, Prepared)
+        await store.put([prepared])
+        other = Identity(Tenant("other", "main"), "ann")
+        question = Question(bundle.kinds["wait"], ("r", "w"), Tenant("acme", "main"), other, NOW_MS)
+        told = await asyncio.wait_for(explained(store, callers, question), 5)
+        assert told is not None
+        assert not told.answer.same_tenant
 
 
 async def test_only_a_token_that_opens_everything(tmp_path: Path) -> None:
