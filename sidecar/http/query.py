@@ -15,13 +15,13 @@ from sidecar.readmodels.runs import RunQuery, RunsQuery
 from sidecar.readmodels.timeline import EventsQuery, SnapshotsQuery
 from sidecar.records.forms import folded
 from sidecar.records.kind import Column, Kind
+from sidecar.records.places import GREATEST, SMALLEST
 from sidecar.records.reading import Is, Where
 
 T = TypeVar("T")
 
-GREATEST_INTEGER = 2**63 - 1
-"""Greater ones are compared as this one: no stored integer exceeds it."""
 GREATEST_ACCEPTED = 2**64 - 1
+"""Stored integers end at 2^63-1: what is asked for beyond it equals none, and everything is below it."""
 MOST_PARAMETERS = 100
 _DIGITS = re.compile(r"\+?[0-9]+\Z")
 
@@ -43,7 +43,7 @@ def text(name: str, *aliases: str) -> Parameter:
 
 def integer(name: str, *aliases: str) -> Parameter:
     """A whole number from 0."""
-    return Parameter(name, lambda given: min(_whole(given), GREATEST_INTEGER), aliases)
+    return Parameter(name, _whole, aliases)
 
 
 def limit(name: str, default: int | None, most: int) -> Parameter:
@@ -173,9 +173,7 @@ def records_form(kind: Kind) -> Form[RecordsAsked]:
     columns = {column.name: column for column in kind.columns}
 
     def make(limit: int, cursor: str | None, **given: Any) -> RecordsAsked:
-        where = tuple(
-            Is(name, (_comparable(columns[name], value),)) for name, value in given.items() if value is not None
-        )
+        where = tuple(Is(name, _comparable(columns[name], value)) for name, value in given.items() if value is not None)
         return RecordsAsked(limit, cursor, where, repr((kind.order, kind.id, where)).encode())
 
     parameters = [limit("limit", RECORDS_LIMIT, MOST_ROWS), text("cursor")]
@@ -192,11 +190,14 @@ def _signed(given: str) -> int:
     if given.startswith("-+"):
         raise ValueError("is no whole number, written in digits")
     sign = -1 if given.startswith("-") else 1
-    return sign * min(_whole(given.removeprefix("-")), GREATEST_INTEGER)
+    return sign * _whole(given.removeprefix("-"))
 
 
-def _comparable(column: Column, value: Any) -> Any:
-    return folded(value) if column.folded else value
+def _comparable(column: Column, value: Any) -> tuple[Any, ...]:
+    """What a column may hold to equal a value: nothing, when it is an integer that no record holds."""
+    if column.type == "integer" and not SMALLEST <= value <= GREATEST:
+        return ()
+    return (folded(value) if column.folded else value,)
 
 
 def path_parts(raw: str) -> tuple[str, ...]:

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from sidecar.readmodels.plan import Plan, View
 from sidecar.readmodels.run import run_of, run_requests, shown_run
 from sidecar.records.forms import WHITE_SPACE, filter_value, folded
-from sidecar.records.reading import Below, Get, Is, Page, Position, Read, Request, Where
+from sidecar.records.reading import Get, Is, Page, Position, Read, Request, Where, between
 
 COLLECTIONS: Mapping[str, str] = {
     "outbox": "outbox",
@@ -106,9 +106,7 @@ class _Asked:
             where.append(Is(_SOURCE[name], (source,)))
         if query.active_recovery_only and name in _RECOVERED:
             where.append(RECOVERABLE)
-        if query.before_created_at_ms is not None:
-            where.append(Below("created_at_ms", query.before_created_at_ms))
-        return tuple(where)
+        return (*where, *between("created_at_ms", None, query.before_created_at_ms))
 
 
 def reliability(query: ReliabilityQuery) -> Plan[View]:

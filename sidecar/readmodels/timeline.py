@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from sidecar.errors import Absent
 from sidecar.readmodels.plan import Plan, View
-from sidecar.records.reading import Above, Below, Get, Is, Read, Where
+from sidecar.records.reading import Get, Is, Read, between
 
 EVENT_SOURCE = "stateful_runtime"
 EVENT_AUTHORITY = "authoritative_runtime_log"
@@ -32,12 +32,8 @@ def events(run_id: str, query: EventsQuery) -> Plan[View]:
     """The run's visible events, ascending (contract 3.6)."""
     window = query.limit if query.tail is None else query.tail
     after = query.since_seq if query.after_seq is None else query.after_seq
-    where: list[Where] = [Is("run_id", (run_id,))]
-    if after is not None:
-        where.append(Above("seq", after))
-    if query.before_seq is not None:
-        where.append(Below("seq", query.before_seq))
-    [page] = yield [Read("event", window, tuple(where), last=query.tail is not None)]
+    where = (Is("run_id", (run_id,)), *between("seq", after, query.before_seq))
+    [page] = yield [Read("event", window, where, last=query.tail is not None)]
     return {
         "run_id": run_id,
         "events": page.shown,

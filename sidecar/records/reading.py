@@ -7,6 +7,8 @@ from typing import Any, NamedTuple, Protocol, overload
 
 import orjson
 
+from sidecar.records.places import GREATEST
+
 _PLACE = 2
 """Where in a row's raw values its place begins."""
 
@@ -148,6 +150,19 @@ class Contains:
 
 
 Where = Is | Below | Above | Contains
+
+
+def between(column: str, above: int | None, below: int | None) -> list[Where]:
+    """What keeps an integer column strictly between two numbers, as far as they are given.
+
+    Either may be greater than any stored integer: nothing is above that, and everything below.
+    """
+    found: list[Where] = []
+    if above is not None:
+        found.append(Above(column, min(above, GREATEST)))
+    if below is not None and below <= GREATEST:
+        found.append(Below(column, below))
+    return found
 
 
 @dataclass(frozen=True, slots=True)

@@ -104,7 +104,7 @@ async def test_untold_limits(tmp_path: Path) -> None:
 
 
 async def test_greatest_integers(shared_world: Served) -> None:
-    """A number above what a record may hold is compared as the greatest one; above 2^64 it is refused."""
+    """A number above what a record may hold is above every record; above 2^64-1 it is refused."""
     assert (await shared_world.get(f"{RUN}/events?before_seq={TOO_LARGE - 1}", ANN))["count"] == 2
     assert (await shared_world.get(f"{RUN}/events?after_seq={2**63}", ANN))["count"] == 0
     status, body = await shared_world.refused(f"{RUN}/events?after_seq={TOO_LARGE}", ANN)

@@ -77,6 +77,23 @@ def test_a_dropped_in_kind_is_loaded_filtered_paged_and_fetched(sidecar: Command
         assert (status, refused["error"], refused["nearest"]) == (400, "unknown_parameter", "status")
 
 
+def test_an_integer_that_no_record_holds_equals_none(sidecar: Commands, tmp_path: Path) -> None:
+    """The greatest and the least integer are found as such, and what lies beyond them is no other name for them."""
+    options = write_kind(tmp_path)
+    least, greatest = -(2**63), 2**63 - 1
+    tickets = [ticket(number, priority=priority) for number, priority in enumerate((greatest, least, least + 1))]
+    assert sidecar.run("load", *options, "-", given=lines(*tickets)).code == 0
+    with sidecar.serving(*options) as server:
+
+        def ids(priority: int) -> list[str]:
+            status, page = server.get(f"/v1/records/ticket?priority={priority}", **OPERATOR)
+            assert status == 200, page
+            return [record["ticket_id"] for record in page["records"]]
+
+        assert [ids(priority) for priority in (greatest, least, least + 1)] == [["T-0"], ["T-1"], ["T-2"]]
+        assert [ids(priority) for priority in (greatest + 1, 2**64 - 1, least - 1, 1 - 2**64)] == [[]] * 4
+
+
 def _shown(record: dict[str, object]) -> dict[str, object]:
     """A record as it is served to no operator: with its defaults, without who reported it."""
     filled = {"tags": [], "urgent": False, **record}
