@@ -88,7 +88,7 @@ def summary(record: Record, names: Sequence[str]) -> View:
 
 
 def operator_summary(run: Record, evidence: Evidence) -> View:
-    """Whether the run is blocked, by what, and what may be done (contract 7.3)."""
+    """Whether the run is blocked, by what, and what may be done."""
     reasons = list(_reasons(run, evidence))
     return {
         "is_blocked": bool(reasons),

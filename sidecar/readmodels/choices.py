@@ -85,7 +85,7 @@ def permitted(run_id: str, verdicts: Verdicts) -> Plan[str]:
 async def choose(
     choice: RecoveryChoice, run_id: str, change: Change, verdicts: Verdicts, accept: Accept, event_suffix: str
 ) -> View:
-    """Record a choice inside one write transaction (contract 3.11). Raises Refusal, StoreError; then nothing is kept.
+    """Record a choice inside one write transaction. Raises Refusal, StoreError; then nothing is kept.
 
     ``verdicts`` cover the run kinds, events, dead letters and compensations.
     """

@@ -40,7 +40,7 @@ class ObservabilityQuery:
 
 
 def observability(query: ObservabilityQuery) -> Plan[View]:
-    """How one run is doing (contract 7). Raises Absent."""
+    """How one run is doing. Raises Absent."""
     first = _first(query)
     found = dict(zip(first, (yield list(first.values())), strict=True))
     run = shown_run(run_of([found[kind] for kind in RUN_KINDS], query.run_id).record())

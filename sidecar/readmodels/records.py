@@ -26,7 +26,7 @@ class RecordsPage:
 
 
 def records(query: RecordsQuery) -> Plan[RecordsPage]:
-    """The visible records of a kind that the filters keep (product 5)."""
+    """The visible records of a kind that the filters keep."""
     [page] = yield [Read(query.kind, query.limit, query.where, query.after)]
     view = {
         "kind": query.kind,

@@ -30,7 +30,7 @@ class ResumeQuery:
 
 
 def resume_plan(query: ResumeQuery, verdicts: Verdicts) -> Plan[View]:
-    """The plan to resume one run (contract 6). Nothing is executed. Raises Absent."""
+    """The plan to resume one run. Nothing is executed. Raises Absent."""
     within = Is("run_id", (query.run_id,))
     pages = yield [
         *run_requests(query.run_id),

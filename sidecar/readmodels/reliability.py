@@ -110,7 +110,7 @@ class _Asked:
 
 
 def reliability(query: ReliabilityQuery) -> Plan[View]:
-    """The collections of the whole tenant, or of the run that the query filters by (contract 3.8)."""
+    """The collections of the whole tenant, or of the run that the query filters by."""
     asked = _Asked(query, filter_run(query.run_id))
     anchor = asked.anchor((yield asked.anchors())) if asked.after_id is not None else None
     view = yield from _collections(asked, anchor)

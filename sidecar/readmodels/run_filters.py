@@ -1,4 +1,4 @@
-"""The filters of the run list: which kinds, columns and labels a run must be of (contract 4.6).
+"""The filters of the run list: which kinds, columns and labels a run must be of.
 
 What a filter asks of a run's scope is answered once for each label, because a label holds the whole scope save the
 tenant, and the store then reads records of matching labels alone. Labels come masked: a masked value matches nothing.

@@ -67,7 +67,7 @@ def _by_run(page: Page) -> dict[str, Row]:
 
 
 def run_row(run: Row, beside: Beside, summaries: ScopeSummaries, detail_level: str) -> View:
-    """The row of one run (contract 3.4)."""
+    """The row of one run."""
     record = run.record()
     snapshot = _picked(beside.snapshot, _SNAPSHOT)
     event = _picked(beside.last_event, _EVENT)

@@ -62,7 +62,7 @@ class RunQuery:
 
 
 def runs(query: RunsQuery, verdicts: Verdicts, catalogue: SeenCatalogue) -> Plan[View]:
-    """The visible runs that the filters keep, newest first (contract 3.4)."""
+    """The visible runs that the filters keep, newest first."""
     summaries = ScopeSummaries(catalogue, verdicts.now_ms)
     filters = query.filters
     found, beside = yield from _newest(query.limit, selections(filters, verdicts, summaries))
@@ -77,7 +77,7 @@ def runs(query: RunsQuery, verdicts: Verdicts, catalogue: SeenCatalogue) -> Plan
 
 
 def run_detail(query: RunQuery, verdicts: Verdicts, catalogue: SeenCatalogue) -> Plan[View]:
-    """One run with the ends of its event log and of its snapshots (contract 3.5). Raises Absent."""
+    """One run with the ends of its event log and of its snapshots. Raises Absent."""
     own = (Is("run_id", (query.run_id,)),)
     *pages, pending, last, first, events, snapshots = yield [
         *run_requests(query.run_id),

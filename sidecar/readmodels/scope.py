@@ -28,7 +28,7 @@ class ScopeSummaries:
         self._known: dict[bytes, View] = {}
 
     def of(self, scope: Record) -> View:
-        """The enterprise scope of a record (contract 3.4.1)."""
+        """The enterprise scope of a record."""
         tenant = scope.get("tenant_context")
         content = orjson.dumps({**scope, "tenant_context": None})
         known = self._known.get(content)

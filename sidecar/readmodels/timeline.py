@@ -29,7 +29,7 @@ class SnapshotsQuery:
 
 
 def events(run_id: str, query: EventsQuery) -> Plan[View]:
-    """The run's visible events, ascending (contract 3.6)."""
+    """The run's visible events, ascending."""
     window = query.limit if query.tail is None else query.tail
     after = query.since_seq if query.after_seq is None else query.after_seq
     where = (Is("run_id", (run_id,)), *between("seq", after, query.before_seq))
@@ -47,7 +47,7 @@ def events(run_id: str, query: EventsQuery) -> Plan[View]:
 
 
 def snapshots(run_id: str, query: SnapshotsQuery) -> Plan[View]:
-    """The run's newest visible snapshots, ascending (contract 3.7)."""
+    """The run's newest visible snapshots, ascending."""
     [page] = yield [Read("snapshot", query.limit, (Is("run_id", (run_id,)),), last=True)]
     return {
         "run_id": run_id,

@@ -1,4 +1,4 @@
-"""The two normal forms in which ids are compared (contract 4.2)."""
+"""The two normal forms in which ids are compared."""
 
 # Rust trims Unicode White_Space; str.strip() would also strip U+001C to U+001F.
 WHITE_SPACE = (
