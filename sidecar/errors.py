@@ -5,7 +5,6 @@ SidecarError
 ├── FindingsError      one or more findings inside files the user wrote (exit 1)
 │   ├── SchemaError        a kind's schema
 │   └── PolicyError        a policy or a suite
-├── RecordsRejected    records that do not validate; nothing of them is stored
 ├── RecordConflict     an append-only record offered again with other content
 ├── Refusal            a request that is not answered: a code, a sentence and what the caller may be told
 │   ├── BadRequest         the query or the body is wrong
@@ -84,14 +83,6 @@ class SchemaError(FindingsError):
 
 class PolicyError(FindingsError):
     """A policy or a suite cannot be used."""
-
-
-class RecordsRejected(SidecarError):  # noqa: N818 - the records are what is rejected
-    """Some records do not validate; nothing was stored."""
-
-    def __init__(self, rejects: Sequence[Reject]) -> None:
-        super().__init__(f"{len(rejects)} record(s) rejected")
-        self.rejects = tuple(rejects)
 
 
 class RecordConflict(SidecarError):  # noqa: N818 - the word users know

@@ -256,10 +256,6 @@ def too_large_with_lets(limit: int) -> str:
     return f"with its named expressions written out, this has more than {limit} parts"
 
 
-def too_many_errors(count: int) -> str:
-    return f"there are more errors; the first {count} are shown"
-
-
 # --- conditions that can never be true, or cost too much --------------------------------------------------------------
 
 

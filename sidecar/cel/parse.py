@@ -40,7 +40,6 @@ class Parser:
         self._limits = limits
         self._ids = 0
         self._depth = 0
-        self._heights: dict[int, int] = {}
         self.token = next(self._tokens)
         self._last = self.token
 

@@ -2,7 +2,6 @@
 
 import base64
 import logging
-from collections.abc import Callable
 from dataclasses import dataclass
 
 from sidecar.config import Config
@@ -35,21 +34,21 @@ class Ground:
     bundles: Bundles
 
 
-def grounded(config: Config, *, clock: Callable[[], int] = clock_ms) -> Ground:
+def grounded(config: Config) -> Ground:
     """The schemas and the policies that a configuration names, proven. Takes a second or so.
 
     Policies that cannot be used leave it without a bundle: nobody is answered, nothing is ready, until they are mended.
     Raises ConfigError, SchemaError.
     """
     kinds = load_kinds(config.schema_folders)
-    bundles = Bundles(config.policy_folders, kinds, labels_only=config.judging == "labels-only", clock=clock)
+    bundles = Bundles(config.policy_folders, kinds, labels_only=config.judging == "labels-only", clock=clock_ms)
     loaded = bundles.reload()
     if loaded.trouble is not None:
         log.error("the policies cannot be used, so nothing is shown:\n%s", loaded.trouble)
     return Ground(kinds, Intake(kinds), bundles)
 
 
-async def assembled(config: Config, ground: Ground, *, clock: Callable[[], int] = clock_ms) -> Service:
+async def assembled(config: Config, ground: Ground) -> Service:
     """The service that a configuration describes, its store open. Raises ConfigError, StoreError."""
     retention = rules_of(config, ground.kinds)
     store = await open_store(config, ground.kinds, ground.intake)
@@ -62,8 +61,8 @@ async def assembled(config: Config, ground: Ground, *, clock: Callable[[], int] 
         callers=Callers(operator_without_units=config.identity.operator_without_units != "never"),
         sealer=Sealer(config.cursor.keys or await _shared_keys(store)),
         trust=_trust(config),
-        clock=clock,
-        follower=follower_of(config.runtime, store, ground.kinds, ground.intake, clock),
+        clock=clock_ms,
+        follower=follower_of(config.runtime, store, ground.kinds, ground.intake, clock_ms),
         retention=retention,
     )
 
