@@ -145,8 +145,9 @@ class SqliteStore:
                     await self._in_writer(self._begin)
                     yield
                     await self._in_writer(self._commit)
-                finally:
-                    await self._in_writer(self._end)
+                except BaseException:
+                    await self._in_writer(self._undo)
+                    raise
 
     def _changes(self) -> Writer:
         """The work of one write transaction."""
@@ -165,7 +166,7 @@ class SqliteStore:
         self._writer.execute("COMMIT")
         self._committed = True
 
-    def _end(self) -> None:
+    def _undo(self) -> None:
         """Undo what is not proven to be committed, and forget its ids, which others get now; a no-op after a commit.
 
         That no transaction is open is no proof: on a full disk SQLite undoes what it was asked to commit.
