@@ -17,7 +17,7 @@ from world import NOW_MS, SEEN_UNIT, Reliability, kinds, stored
 from sidecar.cel import BOOL, Env, check, parse, type_from_schema
 from sidecar.http.answer import respond
 from sidecar.identity.caller import Caller
-from sidecar.policy.bundle import Bundle, build, shipped_policies
+from sidecar.policy.bundle import Bundle, build
 from sidecar.policy.compiling import Typing
 from sidecar.policy.judge import Judge
 from sidecar.policy.standing import Authority, Conditions, Labels, Standing
@@ -28,6 +28,7 @@ from sidecar.records.ingest import Intake
 from sidecar.records.schemas import load_schema, shipped_schemas
 from sidecar.records.sqlite import SqliteStore
 from sidecar.records.store import Prepared, Tenant
+from sidecar.shipped import shipped
 
 Records = Sequence[Mapping[str, Any]]
 
@@ -41,7 +42,7 @@ ROUNDS = 25
 
 
 def main(folder: Path) -> Iterator[Result]:
-    bundle = build([shipped_policies()], kinds())
+    bundle = build([shipped("policies")], kinds())
     labels, whole = _judged()
     yield from _against_others(bundle, labels, whole)
     yield from _more_grants(bundle, labels)

@@ -19,7 +19,7 @@ from measure import Result
 from serving import Process, served
 from soaking import Soak
 
-from sidecar.policy.bundle import shipped_policies
+from sidecar.shipped import shipped
 
 BOUND = 1.05
 MINUTES = "RSS_MINUTES"
@@ -73,7 +73,7 @@ def looked(pid: int) -> Look:
 def main(folder: Path) -> Iterator[Result]:
     minutes = max(1.0, float(os.environ.get(MINUTES, "60")))
     policies = folder / "policies"
-    shutil.copytree(shipped_policies(), policies, dirs_exist_ok=True)
+    shutil.copytree(shipped("policies"), policies, dirs_exist_ok=True)
     store = fresh_sqlite(folder / "soaked.db", WORLD)
     with served(store, {"policies": [str(policies)], "log": {"level": "warning"}}) as process:
         soak = Soak(process, WORLD, policies)

@@ -29,13 +29,13 @@ from sidecar.http.service import Service, Trust
 from sidecar.http.tokens import Tokens
 from sidecar.identity.authenticate import Peers
 from sidecar.identity.callers import Callers
-from sidecar.policy.bundle import shipped_policies
 from sidecar.policy.current import Bundles
 from sidecar.policy.judge import Judge
 from sidecar.records.ingest import Intake
 from sidecar.records.kind import Kinds
 from sidecar.records.schemas import load_kinds, shipped_schemas
 from sidecar.records.store import Prepared
+from sidecar.shipped import shipped
 
 NOW_MS = 1_750_000_000_000
 PATIENT_S = 30.0
@@ -157,7 +157,7 @@ def kinds() -> Kinds:
 @cache
 def shipped_bundles() -> Bundles:
     """The shipped policies, compiled and proven once."""
-    bundles = Bundles([shipped_policies()], kinds())
+    bundles = Bundles([shipped("policies")], kinds())
     assert bundles.reload().trouble is None
     return bundles
 

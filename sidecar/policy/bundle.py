@@ -15,7 +15,6 @@ from sidecar.policy.rules import KindPolicies, Rule
 from sidecar.policy.sense import refuse_senseless
 from sidecar.records.kind import Kinds
 from sidecar.records.schemas import load_schema, shipped_schemas
-from sidecar.shipped import shipped
 from sidecar.validated import nearest
 
 SUITE_SUFFIX = "_test.yaml"
@@ -53,11 +52,6 @@ class Bundle:
             how = f"judged record by record, because {why}" if why else "judged once per label"
             finding = first[1].expression.finding(0, f"{policy}/{name}: {how}")
             yield Finding(finding.path, finding.line, finding.column, finding.message, severity="note")
-
-
-def shipped_policies() -> Path:
-    """The folder of the product's own policies."""
-    return shipped("policies")
 
 
 def build(folders: Sequence[Path], kinds: Kinds, *, labels_only: bool = False) -> Bundle:

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from cli_samples import TENANT, Sidecar, caller, happened, letter, ndjson
 
-from sidecar.policy.bundle import shipped_policies
+from sidecar.shipped import shipped
 
 pytestmark = pytest.mark.usefixtures("store_name")
 
@@ -136,7 +136,7 @@ def test_the_shipped_bundle_and_several_folders(sidecar: Sidecar) -> None:
     told = sidecar("diff", "default", "default:old", "--as", "ops.json", "--json").json
     mine = [(one["kind"], one["change"], one["records"]) for one in told["changes"] if one["caller"] == "ops"]
     assert mine == [("dead_letter", "vanishes", 1)]
-    whole = sidecar("diff", str(shipped_policies()), "default", "--as", "ops.json", "--json").json
+    whole = sidecar("diff", str(shipped("policies")), "default", "--as", "ops.json", "--json").json
     assert (whole["same"], whole["old"] == whole["new"]) == (True, True)
 
 

@@ -24,8 +24,8 @@ from acme_records import (
 )
 from serving import Served, Who, kinds, served
 
-from sidecar.policy.bundle import shipped_policies
 from sidecar.policy.current import Bundles
+from sidecar.shipped import shipped
 
 MASKING = """\
 apiVersion: sidecar/v1
@@ -51,7 +51,7 @@ AUDITOR = Who(actor="ada", units="", roles="auditor")
 def masking(tmp_path_factory: pytest.TempPathFactory) -> Bundles:
     """The shipped policies and one for each kind that masks a field of it."""
     folder = tmp_path_factory.mktemp("masking") / "policies"
-    shutil.copytree(shipped_policies(), folder)
+    shutil.copytree(shipped("policies"), folder)
     (folder / "bundle_test.yaml").unlink()
     for kind, field in MASKS.items():
         text = MASKING.replace("policy: masking", f"policy: masking-{kind.replace('_', '-')}")

@@ -26,8 +26,8 @@ from acme_records import (
 )
 from serving import Served, Who, kinds, served
 
-from sidecar.policy.bundle import shipped_policies
 from sidecar.policy.current import Bundles
+from sidecar.shipped import shipped
 
 AUDITOR = Who(actor="ada", units="", roles="auditor")
 MASKS = {
@@ -59,7 +59,7 @@ MASK = '  - field: record.{field}\n    unless: "caller.is_workspace_operator"\n'
 def bundles(tmp_path_factory: pytest.TempPathFactory) -> Bundles:
     """The shipped policies, and one for each kind that masks all of that."""
     folder = tmp_path_factory.mktemp("masked-filters") / "policies"
-    shutil.copytree(shipped_policies(), folder)
+    shutil.copytree(shipped("policies"), folder)
     for name in ("bundle_test.yaml", "catalogue.yaml", "catalogue_test.yaml"):
         (folder / name).unlink()  # whose rules hide bindings from auditors
     for kind, fields in MASKS.items():

@@ -22,8 +22,8 @@ from acme_records import (
 )
 from serving import NOW_MS, Served, Who, kinds, served
 
-from sidecar.policy.bundle import shipped_policies
 from sidecar.policy.current import Bundles
+from sidecar.shipped import shipped
 
 PLAN = f"{RUNS}/run/resume-plan"
 SUPERSEDED = {"superseded_by_success": True, "superseded_by_effect_id": "e", "superseded_at_ms": 5}
@@ -197,7 +197,7 @@ redact:
 
 async def test_the_answer_is_masked_and_the_record_is_not(tmp_path: Path) -> None:
     """What a policy masks is masked in the answer to a choice too, and is kept in what is stored."""
-    shutil.copytree(shipped_policies(), tmp_path / "policies")
+    shutil.copytree(shipped("policies"), tmp_path / "policies")
     (tmp_path / "policies" / "masking.yaml").write_text(MASKING, encoding="utf-8")
     (tmp_path / "policies" / "bundle_test.yaml").unlink()
     bundles = Bundles([tmp_path / "policies"], kinds())

@@ -10,8 +10,8 @@ import serving
 from serving import NOW_MS, Answer, Served, kinds
 
 from sidecar.config import Writer
-from sidecar.policy.bundle import shipped_policies
 from sidecar.policy.current import Bundles
+from sidecar.shipped import shipped
 
 pytestmark = pytest.mark.usefixtures("store_name")
 
@@ -20,7 +20,7 @@ pytestmark = pytest.mark.usefixtures("store_name")
 def policies(tmp_path: Path) -> Iterator[Path]:
     """A copy of the shipped policies, to be spoiled."""
     folder = tmp_path / "policies"
-    shutil.copytree(shipped_policies(), folder)
+    shutil.copytree(shipped("policies"), folder)
     return folder
 
 
@@ -54,7 +54,7 @@ async def test_is_not_public(served: Served) -> None:
 
 async def test_ready(tmp_path: Path) -> None:
     """A bundle in force and a store that answers make ready, and the answer says which and since when."""
-    bundles = Bundles([shipped_policies()], kinds(), clock=lambda: NOW_MS)
+    bundles = Bundles([shipped("policies")], kinds(), clock=lambda: NOW_MS)
     revision = bundles.reload().revision
     async with serving.served(tmp_path, bundles=bundles) as sidecar:
         answer = await ready(sidecar)

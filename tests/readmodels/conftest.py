@@ -7,25 +7,26 @@ import pytest
 import stores
 from world import World
 
-from sidecar.policy.bundle import Bundle, build, shipped_policies
+from sidecar.policy.bundle import Bundle, build
 from sidecar.records.ingest import Intake
 from sidecar.records.schemas import load_kinds, shipped_schemas
+from sidecar.shipped import shipped
 
 KINDS = load_kinds([shipped_schemas()])
 
 
 @pytest.fixture(scope="session")
-def shipped() -> Bundle:
+def shipped_bundle() -> Bundle:
     """The product's own policies."""
-    return build([shipped_policies()], KINDS)
+    return build([shipped("policies")], KINDS)
 
 
 @pytest.fixture
-async def world(tmp_path: Path, shipped: Bundle) -> AsyncIterator[World]:
+async def world(tmp_path: Path, shipped_bundle: Bundle) -> AsyncIterator[World]:
     """An empty store under the shipped policies."""
     intake = Intake(KINDS)
     async with stores.opened(tmp_path / "world.db", KINDS, intake.accept) as store:
-        yield World(store, intake, shipped)
+        yield World(store, intake, shipped_bundle)
 
 
 @pytest.fixture
@@ -40,7 +41,7 @@ def masking(tmp_path: Path) -> Callable[[str, str], Bundle]:
             f"applies_to: [{kind}]\nrules:\n  - allow: everyone\n    when: 'true'\n"
             f"redact:\n  - field: record.{field}\n    unless: '\"auditor\" in caller.roles'\n"
         )
-        return build([shipped_policies(), folder], KINDS)
+        return build([shipped("policies"), folder], KINDS)
 
     return bundle
 

@@ -13,7 +13,7 @@ import yaml
 
 from sidecar.identity.authority import Catalogue, authority_of
 from sidecar.identity.caller import Caller, Identity
-from sidecar.policy.bundle import Bundle, build, shipped_policies
+from sidecar.policy.bundle import Bundle, build
 from sidecar.policy.judge import Judge, Verdicts
 from sidecar.readmodels.catalogue import CATALOGUE_KINDS, SeenCatalogue, seen_catalogue
 from sidecar.readmodels.plan import Plan, View, carried_out
@@ -23,6 +23,7 @@ from sidecar.records.kind import Kinds
 from sidecar.records.reading import Page, Request
 from sidecar.records.schemas import load_kinds, shipped_schemas
 from sidecar.records.store import Prepared, Snapshot, Store, Tenant
+from sidecar.shipped import shipped
 
 NOW = 1_000
 TENANT = Tenant("acme", "main")
@@ -43,8 +44,8 @@ def intake() -> Intake:
 
 
 @cache
-def shipped() -> Bundle:
-    return build([shipped_policies()], every_kind())
+def shipped_bundle() -> Bundle:
+    return build([shipped("policies")], every_kind())
 
 
 def masking(folder: Path, kinds: list[str], redact: list[dict[str, str]]) -> Bundle:
@@ -192,6 +193,6 @@ async def caller_of(who: Identity, snap: Snapshot, now_ms: int) -> Caller:
 async def world(folder: Path, *records: tuple[str, Any], bundle: Bundle | None = None) -> AsyncIterator[World]:
     """A fresh store that holds records."""
     async with stores.opened(folder / "runs.db", every_kind(), intake().accept) as store:
-        made = World(store, bundle or shipped())
+        made = World(store, bundle or shipped_bundle())
         await made.take(*records)
         yield made

@@ -220,13 +220,13 @@ async def test_a_masked_row_is_judged_by_what_is_stored(world: World, masking: C
     assert (await refused(masked, {**RETRY, "dead_letter_id": "d"})).code == "recovery_row_settled"
 
 
-async def test_a_row_that_the_choice_hides_is_not_shown(world: World, tmp_path: Any, shipped: Bundle) -> None:
+async def test_a_row_that_the_choice_hides_is_not_shown(world: World, tmp_path: Any, shipped_bundle: Bundle) -> None:
     """A row that its new status hides from the caller is recorded, and null in the answer."""
     (tmp_path / "only_open.yaml").write_text(
         "apiVersion: sidecar/v1\npolicy: only-open\ndescription: Open ones.\napplies_to: [dead_letter]\n"
         "rules:\n  - allow: is-open\n    when: 'record.status == \"open\"'\n"
     )
-    bundle = build([*shipped.folders, tmp_path], shipped.registry)
+    bundle = build([*shipped_bundle.folders, tmp_path], shipped_bundle.registry)
     await world.put(run(), dead_letter("d"))
     body = await replace(world, bundle=bundle).chosen({**RETRY, "dead_letter_id": "d"})
     assert body["disposition"] == {"dead_letter": None}
