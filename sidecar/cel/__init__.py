@@ -6,7 +6,7 @@ Any other expression of the language: ``compile(source, variables)`` → a progr
 
 from sidecar.cel.ast import Expr, UInt
 from sidecar.cel.check import check
-from sidecar.cel.checked import Checked, Path, describe_label_gap
+from sidecar.cel.checked import Checked, describe_label_gap
 from sidecar.cel.compile import Compiled, Predicate, compile_program, compile_quick, compile_rule
 from sidecar.cel.env import Env
 from sidecar.cel.errors import (
@@ -15,7 +15,6 @@ from sidecar.cel.errors import (
     CelSyntaxError,
     CheckError,
     EvaluationError,
-    Span,
     Unknown,
 )
 from sidecar.cel.estimate import too_costly
@@ -23,25 +22,13 @@ from sidecar.cel.impossible import never_true
 from sidecar.cel.law import law
 from sidecar.cel.limits import LIMITS, Limits
 from sidecar.cel.parse import parse
-from sidecar.cel.program import Program, compile  # noqa: A004 - its name outside
+from sidecar.cel.program import compile  # noqa: A004 - its name outside
 from sidecar.cel.times import Duration, Timestamp
 from sidecar.cel.trace import Part, Tracer, Turn
 from sidecar.cel.types import (
     BOOL,
-    BYTES,
-    DOUBLE,
-    DURATION,
     DYN,
     INT,
-    NULL,
-    STRING,
-    TIMESTAMP,
-    UINT,
-    Field,
-    ListType,
-    MapType,
-    Nullable,
-    ObjectType,
     Type,
     type_from_schema,
 )
@@ -49,16 +36,9 @@ from sidecar.cel.wrapped import OptionalValue, TypeValue
 
 __all__ = [
     "BOOL",
-    "BYTES",
-    "DOUBLE",
-    "DURATION",
     "DYN",
     "INT",
     "LIMITS",
-    "NULL",
-    "STRING",
-    "TIMESTAMP",
-    "UINT",
     "CelCheckErrors",
     "CelError",
     "CelSyntaxError",
@@ -69,18 +49,10 @@ __all__ = [
     "Env",
     "EvaluationError",
     "Expr",
-    "Field",
     "Limits",
-    "ListType",
-    "MapType",
-    "Nullable",
-    "ObjectType",
     "OptionalValue",
     "Part",
-    "Path",
     "Predicate",
-    "Program",
-    "Span",
     "Timestamp",
     "Tracer",
     "Turn",

@@ -5,7 +5,8 @@ from typing import Any
 from aiohttp import web
 
 from sidecar.errors import BadRequest
-from sidecar.records.strict import BadJson, read_json
+from sidecar.records.places import BadJson
+from sidecar.records.strict import read_json
 
 
 async def json_body(request: web.Request) -> Any:

@@ -10,12 +10,12 @@ import orjson
 
 from sidecar.errors import Reject, StoreError
 from sidecar.records.canonical import Notes, walk_of
-from sidecar.records.enterprise import FIELDS
+from sidecar.records.enterprise import FIELDS, ScopeFault
 from sidecar.records.explain import Explainer
 from sidecar.records.kind import Kind, Kinds
 from sidecar.records.places import at, names
 from sidecar.records.prepare import Faults, Preparer
-from sidecar.records.projection import PROJECTIONS, Projected, Projection, ScopeFault
+from sidecar.records.projection import PROJECTIONS, Projected, Projection
 from sidecar.records.store import Prepared
 
 _NO_PROJECTION = Projection()

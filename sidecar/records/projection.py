@@ -7,19 +7,8 @@ from typing import Any
 
 import orjson
 
-from sidecar.records.enterprise import ScopeFault, ScopeInput, metadata_scope, normalised, whole_scope
+from sidecar.records.enterprise import ScopeInput, metadata_scope, normalised, whole_scope
 from sidecar.records.forms import WHITE_SPACE, unit_id
-
-__all__ = [
-    "ALLOWED_NEXT",
-    "PHASES",
-    "PROJECTIONS",
-    "TERMINAL",
-    "Projected",
-    "Projection",
-    "ScopeFault",
-    "observed_phase",
-]
 
 PHASES: Mapping[str, str] = {
     "queued": "queued",

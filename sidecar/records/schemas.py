@@ -9,11 +9,9 @@ import orjson
 
 from sidecar.errors import ConfigError, Finding, SchemaError
 from sidecar.records.annotations import annotated
-from sidecar.records.kind import Column, Kind, Kinds, Order
+from sidecar.records.kind import Kind, Kinds
 from sidecar.records.schema_files import SUFFIX, SchemaFile, inlined, read_schema, schema_paths
 from sidecar.shipped import shipped
-
-__all__ = ["Column", "Kind", "Kinds", "Order", "load_kinds", "load_schema", "read_kind", "shipped_schemas"]
 
 # Raise it when records of an unchanged schema are to be promoted again: the projection or the canonical form changed.
 _FORM = 1

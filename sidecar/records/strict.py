@@ -8,8 +8,6 @@ import orjson
 
 from sidecar.records.places import DEEPEST, GREATEST, SMALLEST, BadJson, bad_text, read_placed, token
 
-__all__ = ["BadJson", "fault_in", "read_json"]
-
 _BOM = b"\xef\xbb\xbf"
 _NUL_ESCAPED = b"\\u0000"
 _INDENTED = orjson.OPT_STRICT_INTEGER | orjson.OPT_INDENT_2

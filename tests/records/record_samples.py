@@ -5,7 +5,8 @@ from functools import cache
 from typing import Any
 
 from sidecar.records.ingest import Intake
-from sidecar.records.schemas import Kinds, load_kinds, shipped_schemas
+from sidecar.records.kind import Kinds
+from sidecar.records.schemas import load_kinds, shipped_schemas
 from sidecar.records.store import Prepared
 
 ABSENT = object()

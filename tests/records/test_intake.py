@@ -10,10 +10,11 @@ import stores
 
 from sidecar.errors import Reject
 from sidecar.records.ingest import Intake
+from sidecar.records.places import BadJson
 from sidecar.records.reading import Edge, Is, Lanes, Read, Row
 from sidecar.records.schemas import load_kinds, shipped_schemas
 from sidecar.records.store import Prepared, Tenant
-from sidecar.records.strict import BadJson, read_json
+from sidecar.records.strict import read_json
 
 KINDS = load_kinds([shipped_schemas()])
 INTAKE = Intake(KINDS)

@@ -10,7 +10,8 @@ from record_samples import ABSENT, kinds, with_value
 
 from sidecar.errors import ConfigError, SchemaError
 from sidecar.records.ingest import Intake
-from sidecar.records.schemas import Kinds, load_kinds, load_schema, shipped_schemas
+from sidecar.records.kind import Kinds
+from sidecar.records.schemas import load_kinds, load_schema, shipped_schemas
 from sidecar.records.store import Prepared
 
 TICKET: dict[str, Any] = {

@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sidecar.records.strict import BadJson, fault_in, read_json
+from sidecar.records.places import BadJson
+from sidecar.records.strict import fault_in, read_json
 
 BAD = [
     pytest.param(b'{"a": 1', "", "missing before the end", id="cut off"),
