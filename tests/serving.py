@@ -20,7 +20,7 @@ import stores
 from aiohttp import ClientSession, web
 from yarl import URL
 
-from sidecar.config import Writer
+from sidecar.config import Limits, Writer
 from sidecar.http.admin import create_admin_app
 from sidecar.http.app import create_app
 from sidecar.http.cursor import Sealer, new_key
@@ -38,7 +38,7 @@ from sidecar.records.store import Prepared
 from sidecar.shipped import shipped
 
 NOW_MS = 1_750_000_000_000
-PATIENT_S = 30.0
+PATIENT_MS = 30_000
 """How long an answer may take here: tests share their machine, and what is too long is for others to test."""
 LOOPBACK = Trust(Peers((ip_network("127.0.0.0/8"),)))
 
@@ -192,13 +192,14 @@ async def served(
 ) -> AsyncIterator[Served]:
     """A sidecar over a store of a folder (a new one when there is none), listening on loopback twice.
 
-    ``writers`` are the admin side's tokens, ``limits`` its limits.
+    ``writers`` are the admin side's tokens, ``limits`` what differs from the usual limits.
     """
     clock = Clock()
     service = await service_on(folder / store, clock, bundles=bundles, trust=trust)
-    admin = create_admin_app(service, Tokens(writers), **limits)
+    given = Limits(**{"handler_timeout_ms": PATIENT_MS, **limits})
+    admin = create_admin_app(service, Tokens(writers), given)
     async with (
-        _listening(create_app(service, handler_timeout_s=PATIENT_S)) as url,
+        _listening(create_app(service, given)) as url,
         _listening(admin) as admin_url,
         ClientSession(auto_decompress=False) as session,
     ):

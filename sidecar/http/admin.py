@@ -9,6 +9,7 @@ from typing import Any
 
 from aiohttp import web
 
+from sidecar.config import Limits
 from sidecar.errors import BadRequest, Forbidden, Unauthenticated
 from sidecar.http import explaining, health
 from sidecar.http import query as forms
@@ -51,13 +52,11 @@ class Admin:
 ADMIN: web.AppKey[Admin] = web.AppKey("admin", Admin)
 
 
-def create_admin_app(
-    service: Service, tokens: Tokens, *, body_bytes: int = 10 * 2**20, record_bytes: int = 2**20
-) -> web.Application:
+def create_admin_app(service: Service, tokens: Tokens, limits: Limits) -> web.Application:
     """The application of the admin listener."""
-    app = web.Application(middlewares=[_stamped, mapped, _admitted], client_max_size=record_bytes)
+    app = web.Application(middlewares=[_stamped, mapped, _admitted], client_max_size=limits.record_bytes)
     app[SERVICE] = service
-    app[ADMIN] = Admin(tokens, body_bytes, record_bytes, asyncio.Semaphore(MOST_IMPORTS))
+    app[ADMIN] = Admin(tokens, limits.body_bytes, limits.record_bytes, asyncio.Semaphore(MOST_IMPORTS))
     app[explaining.EXPLAINING] = asyncio.Semaphore(explaining.MOST_AT_ONCE)
     app[health.DRAINING] = asyncio.Event()
     app[health.WORKER] = None

@@ -82,13 +82,10 @@ class Answering:
 
     async def until(self, end: End, opened: Callable[[], None]) -> None:
         """Answer until the end is asked for, then let the requests under way end."""
-        config, service, limits = self.config, self.service, self.config.limits
-        app = create_app(service, choice_bytes=limits.choice_bytes, handler_timeout_s=limits.handler_timeout_ms / 1000)
-        admin_app = create_admin_app(
-            service, self.tokens, body_bytes=limits.body_bytes, record_bytes=limits.record_bytes
-        )
+        service, limits = self.service, self.config.limits
+        app, admin_app = create_app(service, limits), create_admin_app(service, self.tokens, limits)
         admin_app[WORKER] = self.worker
-        bounds, drain_s = _bounds(config), limits.drain_timeout_ms / 1000
+        bounds, drain_s = Bounds.of(limits), limits.drain_timeout_ms / 1000
         public = Listener(self.doors.public, app, bounds, drain_s)
         admin = Listener(self.doors.admin, admin_app, bounds, drain_s)
         try:
@@ -113,17 +110,6 @@ async def _close(public: Listener, admin: Listener, drain_s: float) -> None:
             await admin.close()
     except TimeoutError:
         log.warning("requests that took longer than limits.drain_timeout_ms were cut off")
-
-
-def _bounds(config: Config) -> Bounds:
-    limits = config.limits
-    return Bounds(
-        header_timeout_s=limits.header_timeout_ms / 1000,
-        body_timeout_s=limits.body_timeout_ms / 1000,
-        keepalive_timeout_s=limits.keepalive_timeout_ms / 1000,
-        header_bytes=limits.header_bytes,
-        connections=limits.connections,
-    )
 
 
 def _revision(bundles: Bundles) -> str | None:

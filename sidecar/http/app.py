@@ -7,6 +7,7 @@ from collections.abc import Awaitable, Callable
 
 from aiohttp import web
 
+from sidecar.config import Limits
 from sidecar.errors import Refusal, StoreError
 from sidecar.http.answer import POLICY_HEADER, fault, of_http, refused
 from sidecar.http.decisions import Decisions
@@ -19,10 +20,10 @@ Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 log = logging.getLogger(__name__)
 
 
-def create_app(service: Service, *, choice_bytes: int = 2**16, handler_timeout_s: float = 2.0) -> web.Application:
+def create_app(service: Service, limits: Limits) -> web.Application:
     """The application of the public listener."""
-    bounds = _Bounds(service.trust.requests_per_tenant, handler_timeout_s)
-    app = web.Application(middlewares=[_decided, mapped, _proved, bounds], client_max_size=choice_bytes)
+    bounds = _Bounds(limits.requests_per_tenant, limits.handler_timeout_ms / 1000)
+    app = web.Application(middlewares=[_decided, mapped, _proved, bounds], client_max_size=limits.choice_bytes)
     app[SERVICE] = service
     app.add_routes(ROUTES)
     return app

@@ -75,8 +75,4 @@ async def _shared_keys(store: Store) -> list[bytes]:
 
 def _trust(config: Config) -> Trust:
     identity = config.identity
-    return Trust(
-        Peers(identity.trusted_proxies),
-        unit_claim_required=identity.unit_claim == "required",
-        requests_per_tenant=config.limits.requests_per_tenant,
-    )
+    return Trust(Peers(identity.trusted_proxies), unit_claim_required=identity.unit_claim == "required")

@@ -9,10 +9,12 @@ import logging
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
+from typing import Self
 
 from aiohttp import web
 from aiohttp.http_exceptions import HttpProcessingError
 
+from sidecar.config import Limits
 from sidecar.http.answer import POLICY_HEADER, fault
 from sidecar.http.parser import MOST_HEADERS, Parser, UnmetExpectation, too_large
 from sidecar.http.sharing import Share
@@ -27,12 +29,23 @@ log = logging.getLogger(__name__)
 class Bounds:
     """What one connection, and one listener, may take. ``lingering_s`` is spent on a body that nobody reads."""
 
-    header_timeout_s: float = 5.0
-    body_timeout_s: float = 10.0
-    keepalive_timeout_s: float = 30.0
+    header_timeout_s: float
+    body_timeout_s: float
+    keepalive_timeout_s: float
+    header_bytes: int
+    connections: int
     lingering_s: float = 2.0
-    header_bytes: int = 16_384
-    connections: int = 1_000
+
+    @classmethod
+    def of(cls, limits: Limits) -> Self:
+        """What the configuration lets a connection take."""
+        return cls(
+            header_timeout_s=limits.header_timeout_ms / 1000,
+            body_timeout_s=limits.body_timeout_ms / 1000,
+            keepalive_timeout_s=limits.keepalive_timeout_ms / 1000,
+            header_bytes=limits.header_bytes,
+            connections=limits.connections,
+        )
 
 
 class Connections:

@@ -36,11 +36,10 @@ def clock_ms() -> int:
 
 @dataclass(frozen=True)
 class Trust:
-    """Whom the read side believes, and how many requests of one tenant it works on at once."""
+    """Whom the read side believes."""
 
     peers: Peers
     unit_claim_required: bool = False
-    requests_per_tenant: int = 64
 
 
 Key = tuple[str, str, Tenant, str, int]

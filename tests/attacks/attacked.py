@@ -8,7 +8,7 @@ import logging
 import secrets
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 
@@ -24,16 +24,16 @@ from scoped_records import (
     scoped,
     unit,
 )
-from serving import LOOPBACK, NOW_MS, Clock, Who, service_on
+from serving import NOW_MS, Clock, Who, service_on
 
-from sidecar.config import Address
+from sidecar.config import Address, Limits
 from sidecar.http.app import create_app
 from sidecar.http.connections import Bounds
 from sidecar.http.listening import Door, Listener
-from sidecar.http.service import Service, Trust
+from sidecar.http.service import Service
 from sidecar.records.store import Prepared
 
-SHORT = Bounds(header_timeout_s=0.5, body_timeout_s=0.5, keepalive_timeout_s=1.0, lingering_s=0.2)
+SHORT = Limits(header_timeout_ms=500, body_timeout_ms=500, keepalive_timeout_ms=1_000)
 LOW = (
     Who(actor="sal", units="sales"),
     Who(actor="sal"),
@@ -160,11 +160,12 @@ def forms(mark: str) -> Iterator[bytes]:
 
 
 @asynccontextmanager
-async def hostile(folder: Path, trust: Trust = LOOPBACK) -> AsyncIterator[Hostile]:
+async def hostile(folder: Path, limits: Limits = SHORT) -> AsyncIterator[Hostile]:
     """The tenant, served until the context ends."""
     clock = Clock()
-    service = await service_on(folder / "hostile.db", clock, trust=trust)
-    listener = Listener(Door.take(Address("127.0.0.1", 0)), create_app(service), SHORT, 1.0)
+    service = await service_on(folder / "hostile.db", clock)
+    bounds = replace(Bounds.of(limits), lingering_s=0.2)
+    listener = Listener(Door.take(Address("127.0.0.1", 0)), create_app(service, limits), bounds, 1.0)
     await listener.open(lambda: "sha256:here")
     there = Hostile(service, int(listener.door.url.rpartition(":")[2]), clock, [canary() for _ in range(60)])
     decisions, everything = logging.getLogger("sidecar.decisions"), logging.getLogger("sidecar")

@@ -5,8 +5,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from attacked import LOW, hostile
-from serving import LOOPBACK
+from attacked import LOW, SHORT, hostile
 from wire import ask, request
 
 pytestmark = pytest.mark.usefixtures("store_name")
@@ -16,7 +15,7 @@ RUNS = b"/stateful-runtime/runs"
 
 async def test_bodies_that_do_not_come_take_nobodys_turn(tmp_path: Path) -> None:
     """Of a tenant that may have two requests running, one caller's half-sent bodies leave both to the others."""
-    async with hostile(tmp_path, replace(LOOPBACK, requests_per_tenant=2)) as there:
+    async with hostile(tmp_path, replace(SHORT, requests_per_tenant=2)) as there:
         choice = request(RUNS + b"/open/resume-plan", LOW[0], method=b"POST", body=b"{}")
         dribbling = [await asyncio.open_connection("127.0.0.1", there.port) for _ in range(8)]
         for _, writer in dribbling:

@@ -13,7 +13,7 @@ import pytest
 from nginx_process import nginx
 from serving import Clock, service_on
 
-from sidecar.config import Address
+from sidecar.config import Address, Limits
 from sidecar.http.app import create_app
 from sidecar.http.connections import Bounds
 from sidecar.http.listening import Door, Listener
@@ -100,7 +100,7 @@ async def sidecar_at(path: Path, store: Path) -> AsyncIterator[None]:
     prepared = [service.intake.accept(kind, record) for kind, record in WORLD]
     assert all(isinstance(record, Prepared) for record in prepared), prepared
     await service.store.put(prepared)
-    listener = Listener(Door.take(Address("", 0, str(path))), create_app(service), Bounds(), 2.0)
+    listener = Listener(Door.take(Address("", 0, str(path))), create_app(service, Limits()), Bounds.of(Limits()), 2.0)
     await listener.open(lambda: None)
     try:
         yield

@@ -11,6 +11,8 @@ from hypothesis import strategies as some
 from offered import OPERATOR, RECORDS, TENANT, audit, event, line, membership, scope, stored, unit, wait
 from serving import Answer, Served, Who
 
+from sidecar.config import Limits
+
 pytestmark = pytest.mark.usefixtures("store_name")
 
 WHOSE = "?org_id=acme&workspace_id=main"
@@ -186,6 +188,6 @@ async def test_put_may_be_written_in_many_lines(served: Served) -> None:
 
 async def test_put_is_bounded(served: Served) -> None:
     """A single record is as large as a line may be, and no larger."""
-    record = orjson.dumps(wait(wake_payload={"text": "x" * 2**20}))
+    record = orjson.dumps(wait(wake_payload={"text": "x" * Limits().record_bytes}))
     answer = await served.admin("PUT", at("wait", "r", "w"), record)
     assert (answer.status, answer.body["error"]) == (413, "body_too_large")

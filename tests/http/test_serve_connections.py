@@ -4,12 +4,12 @@ import asyncio
 import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import pytest
 from aiohttp import web
 
-from sidecar.config import Address
+from sidecar.config import Address, Limits
 from sidecar.errors import ConfigError
 from sidecar.http import parser
 from sidecar.http.answer import respond
@@ -17,6 +17,7 @@ from sidecar.http.app import mapped
 from sidecar.http.connections import Bounds
 from sidecar.http.listening import Door, Listener
 
+USUAL = Bounds.of(Limits())
 QUICK = Bounds(
     header_timeout_s=0.2,
     body_timeout_s=0.3,
@@ -150,7 +151,7 @@ async def test_a_slow_body_is_told_and_closed_in_time() -> None:
 
 async def test_a_body_that_breaks_is_told_at_once() -> None:
     """A chunk that is none ends the body: its reader answers 400 without waiting, and nothing behind it is read."""
-    async with listening(Bounds()) as there:
+    async with listening(USUAL) as there:
         head = b"POST /body HTTP/1.1\r\nHost: here\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nabcde\r\n"
         raw = await there.talk(head, b"zz\r\n" + SMUGGLED, pause_s=0.1, within_s=1.0)
         status, headers, body = split(raw)
@@ -161,7 +162,7 @@ async def test_a_body_that_breaks_is_told_at_once() -> None:
 
 async def test_a_client_that_leaves_amid_its_body_leaves_nothing_behind(caplog: pytest.LogCaptureFixture) -> None:
     """A body that breaks off because its sender is gone ends its request quietly, whoever was still reading."""
-    async with listening(Bounds()) as there:
+    async with listening(USUAL) as there:
         for sent in (b"a", b"a" * 10 * 2**20):
             _, writer = await asyncio.open_connection("127.0.0.1", there.port)
             writer.write(b"POST /later HTTP/1.1\r\nHost: here\r\nContent-Length: 20000000\r\n\r\n" + sent)
@@ -176,7 +177,7 @@ async def test_a_client_that_leaves_amid_its_body_leaves_nothing_behind(caplog: 
 
 async def test_dribbling_connections_keep_nobody_waiting() -> None:
     """While many connections send their headers byte by byte, an honest client is answered at once; then they are gone."""
-    async with listening(Bounds(header_timeout_s=4.0, connections=400)) as there:
+    async with listening(replace(USUAL, header_timeout_s=4.0, connections=400)) as there:
         slow = [await asyncio.open_connection("127.0.0.1", there.port) for _ in range(200)]
         closing = GET.replace(b"\r\n\r\n", b"\r\nConnection: close\r\n\r\n")
         for byte in b"GET /":
@@ -253,7 +254,7 @@ async def test_no_place_in_a_stream_hides_a_header_block_beyond_the_bound(first:
 
 async def test_one_connection_too_many_is_told_so() -> None:
     """Beyond the bound a connection is answered 503 and closed; when one ends, the next is served."""
-    async with listening(Bounds(connections=2)) as there:
+    async with listening(replace(USUAL, connections=2)) as there:
         held = [await asyncio.open_connection("127.0.0.1", there.port) for _ in range(2)]
         await asyncio.sleep(0.05)
         status, _, body = split(await there.talk())
@@ -266,7 +267,7 @@ async def test_one_connection_too_many_is_told_so() -> None:
 
 async def test_an_answer_nobody_takes_is_dropped() -> None:
     """A client that asks for much and reads nothing does not hold its connection."""
-    async with listening(Bounds(body_timeout_s=0.3, connections=1)) as there:
+    async with listening(replace(USUAL, body_timeout_s=0.3, connections=1)) as there:
         _, writer = await asyncio.open_connection("127.0.0.1", there.port, limit=1)
         writer.write(GET.replace(b"/ ", b"/big ", 1))
         statuses = [0]
@@ -322,7 +323,7 @@ async def test_a_connect_or_an_upgrade_never_opens_a_tunnel() -> None:
 
 async def test_closing_lets_a_request_under_way_end_and_its_body_come() -> None:
     """When the listener closes, a request that waits for its body gets it, answers, and only then ends."""
-    async with listening(Bounds(), drain_s=3.0) as there:
+    async with listening(USUAL, drain_s=3.0) as there:
         reader, writer = await asyncio.open_connection("127.0.0.1", there.port)
         writer.write(b"POST /body HTTP/1.1\r\nHost: here\r\nContent-Length: 10\r\n\r\nhalf-")
         await asyncio.sleep(0.1)

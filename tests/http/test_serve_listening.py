@@ -9,7 +9,7 @@ import pytest
 from aiohttp import web
 from serving import Clock, service_on
 
-from sidecar.config import Address
+from sidecar.config import Address, Limits
 from sidecar.errors import ConfigError
 from sidecar.http.app import create_app
 from sidecar.http.connections import Bounds
@@ -24,7 +24,7 @@ ASK = (
 
 
 def listener(address: Address, app: web.Application | None = None) -> Listener:
-    return Listener(Door.take(address), app or web.Application(), Bounds(), 1.0)
+    return Listener(Door.take(address), app or web.Application(), Bounds.of(Limits()), 1.0)
 
 
 def at(path: Path) -> Address:
@@ -122,8 +122,8 @@ async def test_a_port_in_use_is_said_clearly() -> None:
 async def test_identities_are_believed_on_the_socket_and_from_no_other_peer(tmp_path: Path) -> None:
     """With no trusted proxy the same headers are answered on the socket file, and 401 over TCP."""
     service = await service_on(tmp_path / "s.db", Clock(), trust=Trust(Peers(())))
-    near = await opened(at(tmp_path / "s.sock"), create_app(service))
-    far = await opened(Address("127.0.0.1", 0), create_app(service))
+    near = await opened(at(tmp_path / "s.sock"), create_app(service, Limits()))
+    far = await opened(Address("127.0.0.1", 0), create_app(service, Limits()))
     assert await status(*await asyncio.open_unix_connection(str(tmp_path / "s.sock"))) == 200
     assert await status(*await asyncio.open_connection("127.0.0.1", int(far.door.url.rpartition(":")[2]))) == 401
     await near.close()

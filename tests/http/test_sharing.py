@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from aiohttp import web
 
-from sidecar.config import Address
+from sidecar.config import Address, Limits
 from sidecar.http import sharing
 from sidecar.http.connections import Bounds
 from sidecar.http.listening import Door, Listener
@@ -34,7 +34,9 @@ async def test_a_burst_is_shared_evenly(tmp_path: Path) -> None:
     """However many connections come at once, no process has many more than another."""
     door, shares = Door.take(Address("", 0, str(tmp_path / "s.sock"))), Shares(2)
     listeners = [
-        Listener(Door(door.address, (one.dup(),), share=shares.share(place)), web.Application(), Bounds(), 1.0)
+        Listener(
+            Door(door.address, (one.dup(),), share=shares.share(place)), web.Application(), Bounds.of(Limits()), 1.0
+        )
         for place, one in enumerate(door.sockets * 2)
     ]
     for listener in listeners:
@@ -57,7 +59,7 @@ async def test_a_process_that_does_not_accept_keeps_nobody_waiting(tmp_path: Pat
     """A process that stopped turning, with no connections, is given its chance, and then another accepts."""
     door, shares = Door.take(Address("", 0, str(tmp_path / "s.sock"))), Shares(2)
     shares.share(1).has(0)
-    turning = Listener(door.shared(shares.share(0)), web.Application(), Bounds(), 1.0)
+    turning = Listener(door.shared(shares.share(0)), web.Application(), Bounds.of(Limits()), 1.0)
     await turning.open(lambda: None)
     kept = []
     async with asyncio.timeout(10):
@@ -85,7 +87,7 @@ async def test_a_machine_without_room_is_waited_for(tmp_path: Path, monkeypatch:
 
     door, shares = Door.take(Address("", 0, str(tmp_path / "s.sock"))), Shares(1)
     full = Full(fileno=door.sockets[0].detach())
-    listener = Listener(Door(door.address, (full,), share=shares.share(0)), web.Application(), Bounds(), 1.0)
+    listener = Listener(Door(door.address, (full,), share=shares.share(0)), web.Application(), Bounds.of(Limits()), 1.0)
     await listener.open(lambda: None)
     async with asyncio.timeout(10):
         reader, writer = await asyncio.open_unix_connection(door.address.path)
