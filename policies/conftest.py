@@ -50,7 +50,7 @@ class SuiteFailedError(AssertionError):
 
 
 class _Item(pytest.Item):
-    def repr_failure(self, excinfo: pytest.ExceptionInfo[BaseException], style: str | None = None) -> str:  # noqa: ARG002
+    def repr_failure(self, excinfo: pytest.ExceptionInfo[BaseException], style: str | None = None) -> str:  # noqa: ARG002 - pytest calls it so
         """The sentence alone: the trace would show this file only."""
         return str(excinfo.value)
 

@@ -14,6 +14,9 @@ from reprlib import repr as shown
 
 from sidecar.errors import SidecarError
 
+_FEW = 8
+"""How many of the values that may stand in a place a sentence lists."""
+
 
 @dataclass(frozen=True, slots=True)
 class Span:
@@ -244,7 +247,7 @@ def shadows(name: str) -> str:
 
 def not_in_enum(value: str, allowed: Sequence[str]) -> str:
     close = nearest(value, allowed)
-    shown = ", ".join(f"'{item}'" for item in allowed[:8]) + (", …" if len(allowed) > 8 else "")  # noqa: PLR2004
+    shown = ", ".join(f"'{item}'" for item in allowed[:_FEW]) + (", …" if len(allowed) > _FEW else "")
     return f"'{start(value)}' never occurs here{close or f'; the values are {shown}'}"
 
 

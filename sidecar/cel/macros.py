@@ -45,9 +45,9 @@ def expand(parser: "Parser", name: "Token", target: Expr | None, args: list[Expr
     """The node of a macro, or None when this is an ordinary call after all. Raises CelSyntaxError."""
     if target is None:
         return _has(parser, args, span) if name.text == "has" else None
-    if name.text == "bind" and _is_named(target, "cel") and len(args) == 3:  # noqa: PLR2004
+    if name.text == "bind" and _is_named(target, "cel") and len(args) == 3:  # noqa: PLR2004 - name, value and result
         return Bind(parser.new_id(span), span, _variable(args[0]), args[1], args[2])
-    if name.text in _ON_OPTIONALS and len(args) == 2:  # noqa: PLR2004
+    if name.text in _ON_OPTIONALS and len(args) == 2:  # noqa: PLR2004 - name and result
         return _on_optional(parser, name.text, target, args, span)
     if isinstance(target, Ident) and f"{target.name.lstrip('.')}.{name.text}" in OVERLOADS:
         return _spaced(parser, f"{target.name.lstrip('.')}.{name.text}", args, span)
@@ -76,7 +76,7 @@ def _is_named(node: Expr, name: str) -> bool:
 
 def _spaced(parser: "Parser", function: str, args: list[Expr], span: Span) -> Expr:
     """A function of a namespace; ``greatest`` and ``least`` take any number of arguments, as a list."""
-    if function in ("math.greatest", "math.least") and len(args) > 2:  # noqa: PLR2004
+    if function in ("math.greatest", "math.least") and len(args) > 2:  # noqa: PLR2004 - two or fewer have their overloads
         args = [ListExpr(parser.new_id(span), span, tuple(args))]
     return Call(parser.new_id(span), span, function, None, tuple(args))
 

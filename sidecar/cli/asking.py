@@ -56,6 +56,11 @@ def shown_tenant(tenant: Tenant) -> str:
     return "/".join(part for part in (tenant.org_id, tenant.workspace_id, tenant.deployment_id) if part)
 
 
+def plain_tenant(tenant: Tenant) -> list[str]:
+    """A tenant as programs read it."""
+    return [tenant.org_id, tenant.workspace_id, tenant.deployment_id]
+
+
 def instant(asked: argparse.Namespace) -> int:
     """The instant that is asked about (Unix milliseconds)."""
     return time.time_ns() // 1_000_000 if asked.at is None else int(asked.at)

@@ -9,7 +9,7 @@ from itertools import groupby, islice
 from pathlib import Path
 from typing import Any
 
-from sidecar.cli.asking import callers, identity_in, instant
+from sidecar.cli.asking import callers, identity_in, instant, plain_tenant
 from sidecar.cli.parser import flags
 from sidecar.cli.terminal import GREEN, RED, Terminal, harmless
 from sidecar.config import Config
@@ -22,9 +22,11 @@ from sidecar.records.ingest import Intake
 from sidecar.records.kind import Kinds
 from sidecar.records.opening import opened
 from sidecar.records.schemas import load_kinds
-from sidecar.records.store import Snapshot, Tenant
+from sidecar.records.store import Snapshot
 
 SAME, DIFFERS, TROUBLE = 0, 1, 2
+_FEW = 5
+"""How many callers without records are named."""
 MOST_TOLD = 20
 """Units that are told one by one for each caller, kind and effect."""
 Askers = Mapping[str, Identity]
@@ -137,7 +139,7 @@ def _tell(compared: _Compared, terminal: Terminal) -> None:
     if not compared.diff.tallies:
         terminal.line(f"nothing changes; callers compared: {len(compared.askers) - len(compared.absent)}")
     if compared.absent:
-        few = ", ".join(compared.absent[:5]) + (", …" if len(compared.absent) > 5 else "")  # noqa: PLR2004
+        few = ", ".join(compared.absent[:_FEW]) + (", …" if len(compared.absent) > _FEW else "")
         terminal.say(f"left out, for their tenants have no records: {len(compared.absent)} ({few})")
 
 
@@ -166,7 +168,7 @@ def _as_json(compared: _Compared) -> dict[str, Any]:
         "new": diff.new.revision,
         "at_ms": diff.now_ms,
         "callers": [
-            {"caller": name, "tenant": _plain(identity.tenant), "records": name not in compared.absent}
+            {"caller": name, "tenant": plain_tenant(identity.tenant), "records": name not in compared.absent}
             for name, identity in compared.askers.items()
         ],
         "changes": list(_changes(compared)),
@@ -177,7 +179,7 @@ def _changes(compared: _Compared) -> Iterator[dict[str, Any]]:
     for change, tally in _sorted(compared.diff):
         yield {
             "caller": change.caller,
-            "tenant": _plain(compared.askers[change.caller].tenant),
+            "tenant": plain_tenant(compared.askers[change.caller].tenant),
             "kind": change.kind,
             "change": change.effect,
             "of": change.of,
@@ -185,7 +187,3 @@ def _changes(compared: _Compared) -> Iterator[dict[str, Any]]:
             "records": tally.records,
             "example": list(tally.example),
         }
-
-
-def _plain(tenant: Tenant) -> list[str]:
-    return [tenant.org_id, tenant.workspace_id, tenant.deployment_id]

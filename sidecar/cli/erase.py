@@ -5,7 +5,7 @@ import asyncio
 import sys
 from collections.abc import Mapping
 
-from sidecar.cli.asking import shown_tenant, tenant_named
+from sidecar.cli.asking import plain_tenant, shown_tenant, tenant_named
 from sidecar.cli.terminal import Terminal, harmless
 from sidecar.config import Config
 from sidecar.errors import ConfigError
@@ -27,7 +27,7 @@ def run(asked: argparse.Namespace, config: Config, terminal: Terminal) -> int:
         return LEFT_ALONE
     erased = asyncio.run(_erased(config, kinds, tenant))
     if asked.json:
-        terminal.json({"tenant": [tenant.org_id, tenant.workspace_id, tenant.deployment_id], "erased": erased})
+        terminal.json({"tenant": plain_tenant(tenant), "erased": erased})
         return 0
     for kind, many in erased.items():
         terminal.line(f"{kind}: {many} erased")

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sidecar.cli.asking import callers, instant, shown_tenant, tenant_named
+from sidecar.cli.asking import callers, instant, plain_tenant, shown_tenant, tenant_named
 from sidecar.cli.check import bundle_of
 from sidecar.cli.diff import suite_callers
 from sidecar.cli.terminal import Terminal, harmless
@@ -123,18 +123,14 @@ def _as_json(stats: _Stats) -> dict[str, Any]:
             for kind in stats.kinds
         ],
         "tenants": [
-            {"tenant": _plain(count.tenant), "kind": count.kind, "labels": count.labels, "records": count.records}
+            {"tenant": plain_tenant(count.tenant), "kind": count.kind, "labels": count.labels, "records": count.records}
             for count in stats.counts
         ],
         "callers": [
-            {"caller": name, "tenant": _plain(identity.tenant), "kind": kind, "seen": mine, "records": records}
+            {"caller": name, "tenant": plain_tenant(identity.tenant), "kind": kind, "seen": mine, "records": records}
             for name, identity in stats.askers.items()
             for kind in stats.kinds
             for mine, (_, records) in [(stats.seen[name].get(kind, 0), stats.of(kind, identity.tenant))]
             if records
         ],
     }
-
-
-def _plain(tenant: Tenant) -> list[str]:
-    return [tenant.org_id, tenant.workspace_id, tenant.deployment_id]

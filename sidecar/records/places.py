@@ -13,6 +13,7 @@ from sidecar.errors import SidecarError
 
 DEEPEST = 64
 SMALLEST, GREATEST = -(2**63), 2**63 - 1
+NO_INTEGER = "is outside the integers from -2^63 to 2^63-1"
 
 # The standard library's own reader of one string; its types do not show it.
 _scan_string: Callable[[str, int, bool], tuple[str, int]] = vars(json.decoder)["scanstring"]
@@ -200,7 +201,7 @@ def bad_text(text: str) -> str | None:
 def _integer(digits: str, pointer: str, at: int) -> int:
     too_long = len(digits) > len(str(SMALLEST))
     if too_long or not SMALLEST <= int(digits) <= GREATEST:
-        raise BadJson(f"{_short(digits)} is outside the integers from -2^63 to 2^63-1", pointer, at)
+        raise BadJson(f"{_short(digits)} {NO_INTEGER}", pointer, at)
     return int(digits)
 
 

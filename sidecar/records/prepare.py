@@ -13,7 +13,7 @@ from sidecar.records.kind import Column, Kind, Order
 from sidecar.records.places import at, names
 from sidecar.records.remembering import LONGEST, remember
 from sidecar.records.store import Prepared, Tenant
-from sidecar.records.strict import fault_in
+from sidecar.records.strict import NUL_ESCAPED, fault_in
 
 LONGEST_KEY = 2_048
 """Bytes of a record's key, written as JSON: it has to fit in a cursor, and a cursor in the first line of a request.
@@ -28,7 +28,6 @@ Faults = list[tuple[str, str]]
 
 _SORTED = orjson.OPT_SORT_KEYS
 _CHECKED = orjson.OPT_SORT_KEYS | orjson.OPT_STRICT_INTEGER
-_NUL_ESCAPED = b"\\u0000"
 
 Path = tuple[str, ...]
 Form = Callable[[str], str]
@@ -140,7 +139,7 @@ def _encoded(record: dict[str, Any]) -> bytes | None:
     """The record's canonical bytes; None when something in it cannot be kept."""
     try:
         doc = orjson.dumps(record, option=_CHECKED)
-        if doc.find(_NUL_ESCAPED) < 0 or fault_in(record) is None:
+        if doc.find(NUL_ESCAPED) < 0 or fault_in(record) is None:
             return doc
     except TypeError:
         if fault_in(record) is None:

@@ -6,10 +6,11 @@ from typing import Any, Never
 
 import orjson
 
-from sidecar.records.places import DEEPEST, GREATEST, SMALLEST, BadJson, bad_text, read_placed, token
+from sidecar.records.places import DEEPEST, GREATEST, NO_INTEGER, SMALLEST, BadJson, bad_text, read_placed, token
 
 _BOM = b"\xef\xbb\xbf"
-_NUL_ESCAPED = b"\\u0000"
+NUL_ESCAPED = b"\\u0000"
+"""How JSON writes U+0000 in a text, which no store keeps."""
 _INDENTED = orjson.OPT_STRICT_INTEGER | orjson.OPT_INDENT_2
 
 
@@ -31,7 +32,7 @@ def read_json(data: bytes) -> Any:
 
 
 def _suspect(data: bytes, value: Any) -> bool:
-    return data.find(_NUL_ESCAPED) >= 0 or _deep(data, value)  # ``in`` takes twice as long for bytes
+    return data.find(NUL_ESCAPED) >= 0 or _deep(data, value)  # ``in`` takes twice as long for bytes
 
 
 def _deep(data: bytes, value: Any) -> bool:
@@ -104,7 +105,7 @@ def fault_in(value: Any) -> tuple[str, str] | None:
         fault = bad_text(value)
         return ("", fault) if fault else None
     if value.__class__ is int and not SMALLEST <= value <= GREATEST:
-        return "", f"{value} is outside the integers from -2^63 to 2^63-1"
+        return "", f"{value} {NO_INTEGER}"
     if value.__class__ is float and not math.isfinite(value):
         return "", f"{value} is no number of JSON"
     if value.__class__ is dict:
