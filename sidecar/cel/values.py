@@ -1,8 +1,8 @@
 """What CEL's operators and functions do to Python values. Every function raises on what has no value.
 
 Values are those of JSON (``str int float bool None list dict``), ``bytes``, ``UInt`` and the classes of ``times`` and
-``wrapped``. A bool is no number, an
-``int`` has 64 bits, and numbers of different types are equal and ordered by what they are worth.
+``wrapped``. A bool is no number, an ``int`` has 64 bits, and numbers of different types are equal and ordered by what
+they are worth.
 """
 
 import math

@@ -1,4 +1,7 @@
-"""The command line: one verb a file. Exit codes: 0 fine, 1 something is wrong in a file, 2 in how it was asked."""
+"""The command line: one verb a file. Exit codes: 0 fine, 1 something is wrong in a file, 2 in how it was asked.
+
+Some verbs say more with 1: there is no such record, somebody said no, or policies differ.
+"""
 
 import os
 import sys

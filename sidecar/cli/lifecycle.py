@@ -29,6 +29,10 @@ written anew, which takes as much room again and holds up writers, so that no tr
 its own at its next VACUUM. Backups, replicas and archived logs keep what they hold, and a runtime that is followed
 brings back what is in its files.
 """
+_EXIT_OF_ERASE = (
+    "exit codes: 0 fine, 1 whoever was asked said no or something is wrong in a file, "
+    "2 something is wrong in the command or the configuration"
+)
 
 
 def lifecycle_verbs(verbs: Any, shared: argparse.ArgumentParser) -> None:
@@ -44,7 +48,7 @@ def lifecycle_verbs(verbs: Any, shared: argparse.ArgumentParser) -> None:
     expire = add_verb(verbs, shared, "expire", "expire", _EXPIRE, "sidecar expire")
     add_instant(expire)
     add_json(expire)
-    erase = add_verb(verbs, shared, "erase", "erase", _ERASE, "sidecar erase --tenant acme/main")
+    erase = add_verb(verbs, shared, "erase", "erase", _ERASE, "sidecar erase --tenant acme/main", _EXIT_OF_ERASE)
     erase.add_argument("--tenant", metavar=_TENANT, required=True, help="whose records, each part %%-encoded")
     erase.add_argument("--yes", action="store_true", help="do not ask; needed where nobody can be asked")
     add_json(erase)

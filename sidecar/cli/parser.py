@@ -13,6 +13,12 @@ _EXIT_OF_DIFF = (
 )
 
 
+_EXIT_OF_EXPLAIN = (
+    "exit codes: 0 fine, 1 there is no such record or something is wrong in a file, "
+    "2 something is wrong in the command or the configuration"
+)
+
+
 def flags(asked: argparse.Namespace) -> Flags:
     """The settings that the command line gives, before the verb and after it."""
 
@@ -118,7 +124,7 @@ def _test(verbs: Any, shared: argparse.ArgumentParser) -> None:
         "Run the suites beside the policies.",
         "sidecar test\nsidecar test -k finance --coverage\nsidecar test --junit results.xml",
     )
-    verb.add_argument("-k", metavar="TEXT", dest="pattern", help="only cases whose suite/caller/record holds the text")
+    verb.add_argument("-k", metavar="TEXT", dest="holding", help="only cases whose suite/caller/record holds the text")
     verb.add_argument("--coverage", action="store_true", help="tell of every rule what the cases saw of it")
     verb.add_argument("--junit", metavar="FILE", help="also write the results as JUnit XML")
     add_json(verb)
@@ -153,6 +159,7 @@ def _explain(verbs: Any, shared: argparse.ArgumentParser) -> None:
         "explain",
         "Tell why a caller sees a record or does not.",
         "sidecar explain wait run-1/w-1 --as ana.json\nsidecar explain outbox o-7 --as ana.json --tenant acme/main",
+        _EXIT_OF_EXPLAIN,
     )
     verb.add_argument("kind", metavar="KIND", help="the record's kind")
     verb.add_argument(

@@ -14,10 +14,10 @@ from sidecar.records.schemas import load_kinds
 
 def run(asked: argparse.Namespace, config: Config, terminal: Terminal) -> int:
     """Run the suites; 1 when something fails. Raises ConfigError, FindingsError."""
-    results = run_suites(bundle_of(config, load_kinds(config.schema_folders)), pattern=asked.pattern)
+    results = run_suites(bundle_of(config, load_kinds(config.schema_folders)), holding=asked.holding)
     cases = sum(len(suite.cases) for suite in results.suites)
-    if asked.pattern and not cases and results.passed:
-        raise ConfigError(f"no case has {asked.pattern!r} in its name, which is suite/caller/record")
+    if asked.holding and not cases and results.passed:
+        raise ConfigError(f"no case has {asked.holding!r} in its name, which is suite/caller/record")
     if asked.junit is not None:
         Path(asked.junit).write_text(junit(results), encoding="utf-8")
     if asked.json:

@@ -28,15 +28,15 @@ if TYPE_CHECKING:
     from sidecar.policy.witness import Witness
 
 
-def run(bundle: Bundle, *, pattern: str | None = None, witness: bool = True) -> Results:
+def run(bundle: Bundle, *, holding: str | None = None, witness: bool = True) -> Results:
     """Run the suites beside the policies.
 
-    With ``pattern`` only the cases whose name holds it, and no demand on coverage. Without ``witness`` cel-python is
+    With ``holding`` only the cases whose name holds it, and no demand on coverage. Without ``witness`` cel-python is
     not asked (a reload has no time for it). Findings are in the results; nothing is raised for them.
     """
     second = _witness() if witness else None
-    suites = tuple(run_suite(bundle, stem, path, pattern, second) for stem, path in bundle.suites())
-    return Results(suites, () if pattern else bundle.notes)
+    suites = tuple(run_suite(bundle, stem, path, holding, second) for stem, path in bundle.suites())
+    return Results(suites, () if holding else bundle.notes)
 
 
 def _witness() -> "Witness":
@@ -46,16 +46,16 @@ def _witness() -> "Witness":
 
 
 def run_suite(
-    bundle: Bundle, stem: str, path: Path, pattern: str | None = None, witness: "Witness | None" = None
+    bundle: Bundle, stem: str, path: Path, holding: str | None = None, witness: "Witness | None" = None
 ) -> SuiteResult:
     """Run one suite file. Findings are in the result."""
     try:
         suite = Suite.read(bundle, stem, path)
     except PolicyError as error:
         return SuiteResult(stem, str(path), findings=error.findings)
-    cases = tuple(case for case in suite.cases(witness) if pattern is None or pattern in case.name)
+    cases = tuple(case for case in suite.cases(witness) if holding is None or holding in case.name)
     coverage = suite.coverage()
-    findings = () if pattern else tuple(suite.uncovered(coverage))
+    findings = () if holding else tuple(suite.uncovered(coverage))
     return SuiteResult(stem, str(path), cases, coverage, findings)
 
 

@@ -165,7 +165,7 @@ def test_the_shipped_suites_pass(sidecar: Sidecar, tmp_path: Path) -> None:
     assert sum(len(one["cases"]) for one in told["suites"]) > 100
 
 
-def test_a_pattern_chooses_cases(sidecar: Sidecar) -> None:
+def test_a_text_chooses_cases(sidecar: Sidecar) -> None:
     """``-k`` runs the cases whose name holds the text; a text that names none is a wrong command."""
     told = sidecar("test", "-k", "tenant/", "--json").json
     assert {one["suite"] for one in told["suites"] if one["cases"]} == {"tenant"}

@@ -32,6 +32,18 @@ def test_help_names_every_verb_with_examples(sidecar: Sidecar) -> None:
 
 
 @pytest.mark.parametrize(
+    ("verb", "one"),
+    [("explain", "there is no such record"), ("erase", "whoever was asked said no"), ("diff", "something does")],
+)
+def test_a_verb_tells_what_its_own_one_means(sidecar: Sidecar, verb: str, one: str) -> None:
+    """Where 1 says more than that a file is wrong, help and the README say what."""
+    codes = sidecar(verb, "--help").out.partition("exit codes: ")[2]
+    assert f"1 {one}" in codes
+    readme = (Path(__file__).parents[2] / "README.md").read_text()
+    assert f"`{verb}`" in readme[readme.index("Exit codes:") : readme.index("## HTTP")]
+
+
+@pytest.mark.parametrize(
     "words", [(), ("lod",), ("check", "--polices", "x"), ("check", "more"), ("serve", "--workers", "x")]
 )
 def test_a_wrong_command_line_is_exit_code_2(sidecar: Sidecar, words: tuple[str, ...]) -> None:

@@ -153,9 +153,9 @@ def test_a_label_that_contradicts_its_record_fails(tmp_path: Path) -> None:
     assert any("its label is judged hidden, the record is not" in failure for failure in case.failures)
 
 
-def test_a_pattern_chooses_cases(tmp_path: Path) -> None:
-    """With a pattern only the cases whose name holds it run, and nothing is demanded of the rest."""
-    found = run(bundle_of(tmp_path, p=RULES, p_test=SUITE), pattern="bob/ours", witness=False)
+def test_a_text_chooses_cases(tmp_path: Path) -> None:
+    """With a text only the cases whose name holds it run, and nothing is demanded of the rest."""
+    found = run(bundle_of(tmp_path, p=RULES, p_test=SUITE), holding="bob/ours", witness=False)
     assert [case.name for suite in found.suites for case in suite.cases] == ["p/bob/ours"]
     assert found.passed
 
