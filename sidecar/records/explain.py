@@ -42,7 +42,7 @@ def _pattern(_: Any, pattern: str, value: Any, __: Any) -> Iterator[ValidationEr
 
 
 # 5.0 is an integer to JSON Schema, and not to us.
-_Strict = jsonschema.validators.extend(  # type: ignore[no-untyped-call]
+_Strict = jsonschema.validators.extend(  # type: ignore[no-untyped-call]  # the library has no types
     jsonschema.Draft202012Validator,
     {"pattern": _pattern},
     type_checker=jsonschema.Draft202012Validator.TYPE_CHECKER.redefine("integer", _is_integer),

@@ -186,7 +186,7 @@ def _pruned(record: Mapping[str, Any], tree: Tree) -> dict[str, Any]:
         if below.__class__ is dict:
             found[name] = _pruned(value, below) if value.__class__ is dict else value
         else:
-            form = below.form  # type: ignore[union-attr]
+            form = below.form  # type: ignore[union-attr]  # what is no dict is a leaf
             found[name] = form(value) if form is not None and value.__class__ is str else value
     return found
 
