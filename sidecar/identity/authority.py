@@ -145,9 +145,10 @@ class Counting:
     def denied(self) -> frozenset[tuple[str, ...]]:
         """Addressee and resource of every deny that is active now and speaks of reading; data classes do not matter."""
         return frozenset(
-            _subject(self.catalogue, grant)
+            subject
             for grant in self.catalogue.grants
             if grant["effect"] == "deny" and lasts(grant, self.now_ms) and _of_reading(grant)
+            for subject in _subjects(self.catalogue, grant)
         )
 
     def counts(self, grant: Record) -> bool:
@@ -156,7 +157,7 @@ class Counting:
             grant["effect"] == "allow"
             and lasts(grant, self.now_ms)
             and self._reaches(grant["unit"])
-            and _subject(self.catalogue, grant) not in self.denied
+            and self.denied.isdisjoint(_subjects(self.catalogue, grant))
         )
 
     def _reaches(self, principal: Record) -> bool:
@@ -205,8 +206,13 @@ def _of_reading(grant: Record) -> bool:
     return not permissions or "read" in permissions
 
 
-def _subject(catalogue: Catalogue, grant: Record) -> tuple[str, ...]:
-    """Whom a grant is for and what it opens, so that two spellings of one unit are one."""
+def _subjects(catalogue: Catalogue, grant: Record) -> list[tuple[str, ...]]:
+    """Whom a grant is for and what it opens, so that two spellings of one unit are one.
+
+    A name of several units is each of them: a deny must not end when another unit comes to be called alike.
+    """
     kind, name = grant["unit"]["kind"], grant["unit"]["id"]
-    addressee = (catalogue.unit(name) or (unit_id(name),)) if kind == UNIT_KIND else (name,)
-    return (kind, *addressee, grant["resource"]["resource_kind"], grant["resource"]["resource_id"])
+    units = catalogue.named.get(unit_id(name)) or [(unit_id(name),)]
+    addressees: Iterable[tuple[str, ...]] = units if kind == UNIT_KIND else [(name,)]
+    resource = grant["resource"]["resource_kind"], grant["resource"]["resource_id"]
+    return [(kind, *addressee, *resource) for addressee in addressees]

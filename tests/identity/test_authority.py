@@ -139,6 +139,14 @@ def test_denies(deny: Any, counts: bool) -> None:
     assert bool(at(Identity(T, "ann", ("finance",)), grants=grants).caller.grants) == counts
 
 
+@pytest.mark.parametrize("also", [[], [unit("finance", taxonomy="region")]])
+def test_a_deny_holds_though_its_name_comes_to_be_that_of_several_units(also: Any) -> None:
+    """A bare name that another taxonomy uses too denies each unit of that name: an unrelated unit opens nothing again."""
+    grants = [grant("g"), grant("d", to="finance", effect="deny")]
+    found = at(Identity(T, "ann", ("organization_unit/finance",)), grants=grants, units=[*TREE, *also])
+    assert found.caller.grants == ()
+
+
 def test_grant_lists_are_filled() -> None:
     """Policies find every list of a grant, empty where the record left it out."""
     (counted,) = at(Identity(T, None, ("finance",)), grants=[grant("g")]).caller.grants
