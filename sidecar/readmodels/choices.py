@@ -179,22 +179,28 @@ class _Recording:
         }
 
     def event(self, settled: Mapping[str, Record], seq: int, suffix: str) -> View:
-        """The event of the choice: in the scope of the first row it names, so that no one else learns of that row.
+        """The event of the choice: in the scope of the rows it names, so that no one else learns of them.
 
-        Of the run it repeats only what its caller sees.
+        Of the run it repeats only what its caller sees, and nothing where others see the event than see the run.
+        Raises Conflict for two rows of different scopes: an event in either would tell of the other.
         """
         choice, run = self.choice, self.run.record()
-        scoped = next(iter(settled.values()), None) or orjson.loads(self.run.stored)
+        own = orjson.loads(self.run.stored)["scope"]
+        scope, *others = [record["scope"] for record in settled.values()] or [own]
+        if any(other != scope for other in others):
+            message = "the two rows are not open to the same callers; record a choice for each of them"
+            raise Conflict("recovery_not_recordable", message)
+        phase = run if scope == own else {}
         return {
             "event_id": f"recovery-choice-{run['run_id']}-{self.now_ms}-{suffix}",
             "run_id": run["run_id"],
             "seq": seq,
             "event_type": "runtime.recovery_choice.recorded",
             "occurred_at_ms": self.now_ms,
-            "scope": scoped["scope"],
+            "scope": scope,
             "actor": self._actor,
-            "phase_id": run.get("current_phase_id"),
-            "wait_kind": run.get("active_wait_kind"),
+            "phase_id": phase.get("current_phase_id"),
+            "wait_kind": phase.get("active_wait_kind"),
             "causation_id": choice.dead_letter_id or choice.compensation_id,
             "correlation_id": choice.target_effect_id,
             "payload": {

@@ -133,7 +133,8 @@ async def test_the_event_is_in_the_scope_of_its_row(sidecar: Served) -> None:
     await sidecar.take(
         workflow_run("run"),
         dead_letter("d", in_scope=secret, reason="the account number", payload_pointer="vault/7"),
-        compensation("c", in_scope=scope("legal"), rollback_instruction="call the bank"),
+        compensation("c", in_scope=secret, rollback_instruction="call the bank"),
+        compensation("l", in_scope=scope("legal")),
     )
     await choose(sidecar, OPERATOR, dead_letter_id="d", compensation_id="c")
     [logged] = (await sidecar.get(f"{RUNS}/run/events", FAY))["events"]
@@ -150,12 +151,30 @@ async def test_the_event_is_in_the_scope_of_its_row(sidecar: Served) -> None:
     }
     for who in (NONA, LEA):
         assert (await sidecar.get(f"{RUNS}/run/events", who))["events"] == []
-    await choose(sidecar, OPERATOR, compensation_id="c")
+    await choose(sidecar, OPERATOR, compensation_id="l")
     [logged] = (await sidecar.get(f"{RUNS}/run/events", LEA))["events"]
     assert logged["scope"]["owning_org_unit_id"] == "legal"
     await choose(sidecar, OPERATOR)
     [logged] = (await sidecar.get(f"{RUNS}/run/events", NONA))["events"]
     assert "owning_org_unit_id" not in logged["scope"]
+
+
+async def test_an_event_tells_nobody_of_what_is_closed_to_them(sidecar: Served) -> None:
+    """A row that is closed to some is not named beside one that is open to them: the choice is refused whole."""
+    secret = scope("finance")
+    await sidecar.take(
+        workflow_run("run", scope=secret),
+        dead_letter("d"),
+        compensation("c", in_scope=secret),
+    )
+    status, body = await choose(sidecar, OPERATOR, dead_letter_id="d", compensation_id="c")
+    assert (status, body["error"]) == (409, "recovery_not_recordable")
+    assert await recorded(sidecar) == []
+    assert (await choose(sidecar, OPERATOR, dead_letter_id="d"))[0] == 200
+    assert (await sidecar.refused(f"{RUNS}/run", NONA))[0] == 404
+    await choose(sidecar, OPERATOR, compensation_id="c")
+    assert len((await sidecar.get(f"{RUNS}/run/events", FAY))["events"]) == 2
+    assert len((await sidecar.get(f"{RUNS}/run/events", NONA))["events"]) == 1
 
 
 async def test_the_record_updated_last_is_acted_on(sidecar: Served) -> None:

@@ -134,6 +134,7 @@ async def test_a_choice_without_rows_is_an_event_alone(world: World) -> None:
 
 BRIEF = {"dead_letter": {"dead_letter_id": "d", "status": "retry_requested", "label": "retry_requested"}}
 UNDONE = {"compensation_id": "c", "status": "proposed"}
+ALIKE = {"compensation_id": "f", "status": "proposed"}
 
 
 @pytest.mark.parametrize(
@@ -141,19 +142,21 @@ UNDONE = {"compensation_id": "c", "status": "proposed"}
     [
         ({"dead_letter_id": "d"}, "finance", "d", BRIEF),
         ({"compensation_id": "c"}, "legal", "c", {"previous": None, "compensation": UNDONE}),
-        ({"dead_letter_id": "d", "compensation_id": "c"}, "finance", "d", {"previous": BRIEF, "compensation": UNDONE}),
+        ({"dead_letter_id": "d", "compensation_id": "f"}, "finance", "d", {"previous": BRIEF, "compensation": ALIKE}),
     ],
 )
 async def test_the_event_tells_little_and_only_in_the_scope_of_its_row(
     world: World, named: Any, unit: str, causation: str, disposition: Any
 ) -> None:
-    """The event carries ids, status and label in the scope of the row it names, so who sees but the run sees nothing."""
-    await world.put(run(), dead_letter("d", scope=scope("finance")), compensation("c", scope=scope("legal")))
+    """It carries ids, status and label in the scope of its row: who sees but the run, or but the row, learns no more."""
+    await world.put(run(checkpoint=GATE), dead_letter("d", scope=scope("finance")))
+    await world.put(compensation("c", scope=scope("legal")), compensation("f", scope=scope("finance")))
     await world.chosen({**RETRY, **named})
     [recorded] = await log(world)
     assert recorded["scope"] == scope(unit)
     assert recorded["payload"]["disposition"] == disposition
     assert recorded["causation_id"] == causation
+    assert not {"phase_id", "wait_kind"} & set(recorded)
     assert await log(world, Caller(TENANT, actor_id="x", org_units=("ops",))) == []
 
 
