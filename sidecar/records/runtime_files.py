@@ -58,16 +58,21 @@ class RuntimeFiles:
         return sorted(place.glob(FOLDERS[store])) if store in FOLDERS else [place]
 
     def place(self, store: str) -> Path | None:
-        """The file or folder of a store; None when it is not there."""
+        """The file or folder of a store; None when it is not there. Raises OSError when that cannot be told."""
         beside = self.data.name.lower() == "data"
         usual = [place for place in PLACES[store] if beside or not place.startswith("../")]
         candidates = [self.paths[store]] if store in self.paths else usual
-        return next((place for name in candidates if (place := self.data / name).exists()), None)
+        return next((place for name in candidates if _is_there(place := self.data / name)), None)
 
-    def found(self) -> dict[str, Path]:
-        """The stores that are there, each with its place."""
-        places = ((store, self.place(store)) for store in PLACES)
-        return {store: place for store, place in places if place is not None}
+    def any_found(self) -> bool:
+        """Whether some store is there, though it may be one that cannot be read."""
+        return any(self._found(store) for store in PLACES)
+
+    def _found(self, store: str) -> bool:
+        try:
+            return self.place(store) is not None
+        except OSError:
+            return True
 
     def _lines(self, store: str, path: Path) -> Iterator[RawRecord]:
         """A store of one record a line; blank lines are none. A last line that was torn is refused like any other."""
@@ -100,9 +105,18 @@ def find_runtime_files(
         raise ConfigError(f"runtime.paths knows no {unknown[0]!r}; there are {', '.join(PLACES)}")
     for data in (folder / "data", folder):
         files = RuntimeFiles(data, paths or {}, assume_unscoped)
-        if data.is_dir() and files.found():
+        if data.is_dir() and files.any_found():
             return files
     return None
+
+
+def _is_there(path: Path) -> bool:
+    """Whether there is something. A name that no file can have is of none. Raises OSError."""
+    try:
+        path.stat()
+    except (FileNotFoundError, NotADirectoryError, ValueError):
+        return False
+    return True
 
 
 def _bytes(path: Path) -> bytes:

@@ -1,6 +1,6 @@
-"""The means of ``tests/http`` to start processes and to reach one of them."""
+"""The means of ``tests/http`` to start processes and to reach one of them, and those of ``tests/records`` to follow files."""
 
 import sys
 from pathlib import Path
 
-sys.path.append(str(Path(__file__).parents[1] / "http"))
+sys.path.extend(str(Path(__file__).parents[1] / folder) for folder in ("http", "records"))

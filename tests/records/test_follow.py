@@ -9,6 +9,7 @@ import pytest
 from followed import Files, follower_of, held, loaded_afresh, opened
 from record_samples import LEAST, TENANT, intake
 
+from sidecar.records.follow import cut, whole
 from sidecar.records.follow.follower import Follower
 from sidecar.records.follow.reading import PATIENCE
 from sidecar.records.store import Prepared, Store
@@ -24,6 +25,7 @@ HISTORY = "data/automation-runs/automation_v2_runs/2026/07"
 WORKFLOWS = "workflow_runs.json"
 UNITS = "data/enterprise/org_units.json"
 GRANTS = "data/enterprise/org_unit_access_grants.json"
+SNAPSHOT = "data/runtime/stateful_snapshots/r/s.json"
 MEMBERSHIPS = "data/enterprise/org_unit_memberships.json"
 
 
@@ -210,6 +212,77 @@ async def test_a_file_that_stays_wrong_is_told(
     files.json(WAITS, [])
     assert await follower.look()
     assert (follower.progress.unreadable, await names(store, "wait")) == ((), set())
+
+
+@pytest.mark.parametrize(
+    ("how", "place", "kind", "told"),
+    [
+        ("a loop", SNAPSHOT, "snapshot", "snapshots"),
+        ("a loop", "data/runtime/stateful_snapshots/r", "snapshot", "snapshots"),
+        ("a loop", "data/runtime/stateful_snapshots", "snapshot", "snapshots"),
+        ("a loop", GRANTS, "org_unit_access_grant", "org_unit_access_grants"),
+        ("a loop", "data/enterprise", "org_unit_access_grant", "org_unit_access_grants"),
+        ("a loop", EVENTS, "event", "events"),
+        ("a folder", SNAPSHOT, "snapshot", "snapshots"),
+        ("a folder", GRANTS, "org_unit_access_grant", "org_unit_access_grants"),
+        ("a folder", EVENTS, "event", "events"),
+    ],
+)
+async def test_a_path_that_cannot_be_read_is_told_and_holds_up_no_other(
+    files: Files, store: Store, follower: Follower, how: str, place: str, kind: str, told: str
+) -> None:
+    """Its last good state stays and its store is named; all other files go on, and it is read when it can be again."""
+    files.json(SNAPSHOT, LEAST["snapshot"])
+    files.json(GRANTS, {"g": LEAST["org_unit_access_grant"]})
+    files.append(EVENTS, json.dumps(LEAST["event"]) + "\n")
+    files.json(WAITS, [wait("w1")])
+    assert await follower.look()
+    before = await names(store, kind)
+    path = files.folder / place
+    aside = path.rename(files.folder / "aside")
+    if how == "a loop":
+        path.symlink_to(path.name)
+    else:
+        path.mkdir()
+    files.json(WAITS, [wait("w2")])
+    looks = [await follower.look() for _ in range(PATIENCE + 1)]
+    assert looks == [False] * (PATIENCE - 1) + [True] * 2
+    assert told in follower.progress.unreadable
+    assert (await names(store, kind), await names(store, "wait")) == (before, {("r", "w2")})
+    path.unlink() if how == "a loop" else path.rmdir()
+    aside.rename(path)
+    files.json(WAITS, [wait("w3")])
+    assert await follower.look()
+    assert follower.progress.unreadable == ()
+    assert (await names(store, kind), await names(store, "wait")) == (before, {("r", "w3")})
+    assert before
+
+
+@pytest.mark.parametrize(("place", "told"), [(WAITS, "waits"), (SNAPSHOT, "snapshots")])
+async def test_a_file_that_may_not_be_opened_is_told(
+    files: Files, store: Store, follower: Follower, monkeypatch: pytest.MonkeyPatch, place: str, told: str
+) -> None:
+    """It can be looked at but not read: it waits and is told like one that is torn, and is tried again at every look."""
+    read, closed = cut.read_bytes, True
+
+    def reading(path: Path) -> bytes:
+        if closed and path == files.folder / place:
+            raise PermissionError(13, "Permission denied", str(path))
+        return read(path)
+
+    monkeypatch.setattr(cut, "read_bytes", reading)
+    monkeypatch.setattr(whole, "read_bytes", reading)
+    files.json(SNAPSHOT, LEAST["snapshot"])
+    files.json(WAITS, [wait("w1")])
+    files.json(WORKFLOWS, {"w": LEAST["workflow_run"]})
+    for _ in range(PATIENCE + 1):
+        equal = await follower.look()
+    assert (equal, follower.progress.unreadable) == (True, (told,))
+    assert len(await names(store, "workflow_run")) == 1
+    closed = False
+    assert await follower.look()
+    assert follower.progress.unreadable == ()
+    assert (len(await names(store, "wait")), len(await names(store, "snapshot"))) == (1, 1)
 
 
 async def test_what_was_never_read_deletes_nothing(files: Files, store: Store) -> None:

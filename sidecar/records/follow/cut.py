@@ -4,10 +4,11 @@ A grant that was withdrawn before a record came, or came after a record went, mu
 between two looks that see the same, for then there was a moment at which all of it was true.
 """
 
+import errno
 import os
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
-from functools import lru_cache
+from functools import lru_cache, partial
 from pathlib import Path
 from stat import S_ISREG
 from typing import NamedTuple
@@ -36,11 +37,16 @@ class Signature(NamedTuple):
     size: int
 
 
+UNREADABLE = Signature(0, 0, -1)
+"""What a file is known as that cannot be looked at or read."""
+
+
 class Seen(NamedTuple):
-    """A file that is there, and of which store."""
+    """A file or folder that is there, of which store, and why it cannot be read, where it cannot."""
 
     store: str
     signature: Signature
+    trouble: str = ""
 
 
 Sweep = Mapping[Path, Seen]
@@ -63,12 +69,15 @@ def sweep(files: RuntimeFiles) -> Sweep:
     files.data.stat()
     found: dict[Path, Seen] = {}
     for store in PLACES:
-        place = files.place(store)
+        try:
+            place = files.place(store)
+        except OSError as error:
+            found[Path(error.filename)] = _unreadable(store, error)
+            continue
         if place is not None and store in FOLDERS:
-            for entry in _walk(place, FOLDERS[store].count("/") + 1):
-                _note(found, store, _path(entry.path), entry.stat)
+            _walk(found, store, place, FOLDERS[store].count("/") + 1)
         elif place is not None:
-            _note(found, store, place, place.stat)
+            _note(found, store, place, partial(_of_log, place) if store in LOGS else place.stat)
     return found
 
 
@@ -76,12 +85,17 @@ def take_cut(files: RuntimeFiles, known: Mapping[Path, Signature]) -> Cut:
     """The files at one instant, with the bytes of those that differ from what is known of them. Raises OSError."""
     seen = sweep(files)
     read: dict[Path, tuple[Signature, bytes]] = {}
+    failed: dict[Path, Seen] = {}
     for _ in range(TRIES):
         wanted = [path for path, one in seen.items() if _wanted(one, known.get(path))]
         for path in sorted(wanted, key=lambda path: seen[path].store in CATALOGUE):
             if path not in read or read[path][0] != seen[path].signature:
-                read[path] = seen[path].signature, read_bytes(path)
-        taken = Cut(seen, {path: read[path][1] for path in wanted})
+                failed.pop(path, None)
+                try:
+                    read[path] = seen[path].signature, read_bytes(path)
+                except OSError as error:
+                    read[path], failed[path] = (seen[path].signature, b""), _unreadable(seen[path].store, error)
+        taken = Cut({**seen, **failed}, {path: read[path][1] for path in wanted})
         if _nothing_to_read(seen, known) or _unmoved(seen, again := sweep(files)):
             return taken
         seen = again
@@ -97,36 +111,57 @@ def read_bytes(path: Path) -> bytes:
 
 
 def signature_of(stat: Callable[[], os.stat_result]) -> Signature | None:
-    """What a file is now, which ``stat`` tells; None when there is none. Raises OSError."""
+    """What a file is now, which ``stat`` tells; None when there is none. Raises OSError, also for what is no file."""
     try:
         status = stat()
     except FileNotFoundError:
         return None
-    return Signature(status.st_ino, status.st_mtime_ns, status.st_size) if S_ISREG(status.st_mode) else None
+    if not S_ISREG(status.st_mode):
+        raise OSError(errno.EISDIR, "it is no file")
+    return Signature(status.st_ino, status.st_mtime_ns, status.st_size)
 
 
 def _note(found: dict[Path, Seen], store: str, path: Path, stat: Callable[[], os.stat_result]) -> None:
-    signature = signature_of(stat)
+    try:
+        signature = signature_of(stat)
+    except OSError as error:
+        found[path] = _unreadable(store, error)
+        return
     if signature is not None:
         found[path] = Seen(store, signature)
 
 
-def _walk(folder: Path | str, levels: int) -> Iterator[os.DirEntry[str]]:
-    """The ``.json`` files so many levels below a folder."""
+def _unreadable(store: str, error: OSError) -> Seen:
+    return Seen(store, UNREADABLE, error.strerror or str(error))
+
+
+def _of_log(path: Path) -> os.stat_result:
+    """What a log is now, which can be opened: it is read only later. Raises OSError."""
+    status = path.stat()
+    if S_ISREG(status.st_mode):
+        path.open("rb").close()
+    return status
+
+
+def _walk(found: dict[Path, Seen], store: str, folder: Path | str, levels: int) -> None:
+    """Note the ``.json`` files so many levels below a folder."""
     try:
         with os.scandir(folder) as entries:
             inside = list(entries)
     except (FileNotFoundError, NotADirectoryError):
         return
+    except OSError as error:
+        found[_path(folder)] = _unreadable(store, error)
+        return
     for entry in inside:
         if levels > 1:
-            yield from _walk(entry.path, levels - 1)
+            _walk(found, store, entry.path, levels - 1)
         elif entry.name.endswith(".json"):
-            yield entry
+            _note(found, store, _path(entry.path), entry.stat)
 
 
 def _wanted(seen: Seen, known: Signature | None) -> bool:
-    return seen.store not in LOGS and seen.store not in FOLDERS and seen.signature != known
+    return seen.store not in LOGS and seen.store not in FOLDERS and not seen.trouble and seen.signature != known
 
 
 def _nothing_to_read(seen: Sweep, known: Mapping[Path, Signature]) -> bool:

@@ -38,6 +38,7 @@ class Follower:
     clock: Callable[[], int]
     progress: Progress = field(default_factory=Progress)
     _keeper: Keeper | None = None
+    _lease: Lease | None = None
     _files: RuntimeFiles | None = None
     _trouble: str = ""
 
@@ -45,8 +46,8 @@ class Follower:
         """Follow until cancelled, whatever fails meanwhile."""
         while True:
             try:
-                async with self.store.lease(LEASE) as lease:
-                    await self._follow(lease)
+                async with self.store.lease(LEASE) as self._lease:
+                    await self._follow(self._lease)
             except StoreError as error:
                 self._stand_by()
                 self._complain(error)
@@ -102,8 +103,13 @@ class Follower:
         if self._files is None:
             raise FileNotFoundError(f"there are no files of a runtime in {self.folder} yet")
         if self._keeper is None:
-            self._keeper = Keeper(self.store, self.kinds, self.intake, self.clock, self.progress)
+            self._keeper = Keeper(self.store, self.kinds, self.intake, self.clock, self.progress, self._stay)
         return await self._keeper.look(self._files)
+
+    async def _stay(self) -> None:
+        """Raises StoreError when another process follows by now, or nobody can tell."""
+        if self._lease is not None and not await self._lease.take():
+            raise StoreError("another process follows the runtime now")
 
     def _complain(self, error: OSError | StoreError) -> None:
         """Tell once what is wrong. After a failed write nobody knows what is stored, so all is compared again."""

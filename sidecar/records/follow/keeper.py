@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import chain
 from pathlib import Path
@@ -45,13 +45,17 @@ class Followed:
 
 @dataclass(slots=True)
 class Keeper:
-    """Keeps one store. A new one knows nothing: its first look compares everything with what is stored."""
+    """Keeps one store. A new one knows nothing: its first look compares everything with what is stored.
+
+    ``stay`` raises StoreError once another process follows: what was read before is older than what that one stored.
+    """
 
     store: Store
     kinds: Kinds
     intake: Intake
     clock: Callable[[], int]
     progress: Progress
+    stay: Callable[[], Awaitable[None]]
     reading: Reading = field(init=False)
     _logs: dict[str, Followed] = field(default_factory=dict)
     _finished: bool = False
@@ -97,9 +101,13 @@ class Keeper:
 
     def _grown(self, cut: Cut) -> list[Log]:
         """The logs that are not what they were. Raises OSError."""
-        found = {seen.store: (path, seen.signature) for path, seen in cut.sweep.items() if seen.store in LOGS}
+        logs = {path: seen for path, seen in cut.sweep.items() if seen.store in LOGS}
+        found = {seen.store: (path, seen.signature) for path, seen in logs.items()}
+        troubled = {seen.store for seen in logs.values() if seen.trouble}
         changed = []
         for store, kind in LOGS.items():
+            if store in troubled:
+                continue
             path, signature = found.get(store, (Path(), None))
             before = self._logs.get(store)
             if before is not None and before.signature == signature:
@@ -145,6 +153,7 @@ class Keeper:
             return
         compared: dict[str, Followed] = {}
         async with self.store.mirror() as mirror:
+            await self.stay()  # in the transaction: a successor waits for its end before it compares
             await remove(mirror, plan.missing)
             async for batch in batches(chain(narrow.values(), whole.records(plan, files, cut))):
                 await mirror.put(batch)

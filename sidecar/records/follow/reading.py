@@ -1,15 +1,15 @@
 """Reading the files that changed, with patience for those that are being written."""
 
 import logging
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from sidecar.errors import FindingsError
-from sidecar.records.follow.cut import Cut, Signature
+from sidecar.records.follow.cut import UNREADABLE, Cut, Signature
 from sidecar.records.follow.whole import Whole
 from sidecar.records.load import Refused
-from sidecar.records.runtime_files import RuntimeFiles
+from sidecar.records.runtime_files import FOLDERS, RuntimeFiles
 from sidecar.records.runtime_read import KINDS, LOGS
 
 PATIENCE = 8
@@ -54,22 +54,34 @@ class Reading:
         """The files that are to be read."""
         known = self.known()
         return [
-            path for path, seen in cut.sweep.items() if seen.store not in LOGS and seen.signature != known.get(path)
+            path
+            for path, seen in cut.sweep.items()
+            if (seen.store not in LOGS or seen.trouble) and seen.signature != known.get(path)
         ]
 
     def gone(self, cut: Cut) -> set[Path]:
-        """The files that are not there any more."""
-        return {path for path in (*self.whole.states, *self.torn) if path not in cut.sweep}
+        """The files that are not there any more, and logs that can be opened again."""
+        troubled = {path: seen.store for path, seen in cut.sweep.items() if seen.trouble}
+        files = {path: state.store for path, state in self.whole.states.items()}
+        files |= {path: torn.store for path, torn in self.torn.items()}
+        return {
+            path
+            for path, store in files.items()
+            if path not in troubled and (path not in cut.sweep or store in LOGS) and not _behind(path, store, troubled)
+        }
 
     def read(self, files: RuntimeFiles, cut: Cut, paths: Iterable[Path], now_ms: int) -> list[Refused]:
-        """Take up files; what is wrong with their records. Raises OSError, MovedOnError."""
+        """Take up files; what is wrong with their records. Raises MovedOnError."""
         faults: list[Refused] = []
         for path in paths:
-            store, signature = cut.sweep[path]
+            store, signature, _ = cut.sweep[path]
             try:
                 faults += self.whole.read(files, cut, path)
             except FindingsError as error:
                 self._tear(path, Torn(store, signature), str(error.findings[0]))
+                continue
+            except OSError as error:  # one that is read only now, of which nobody need know before
+                self._tear(path, Torn(store, UNREADABLE), f"{path}: cannot be read: {error.strerror}")
                 continue
             self.torn.pop(path, None)
             self._racy.discard(path)
@@ -101,3 +113,8 @@ class Reading:
         if torn.tries == PATIENCE:
             log.error("%s; what was last read of this file stays", message)
         self.torn[path] = torn
+
+
+def _behind(path: Path, store: str, troubled: Mapping[Path, str]) -> bool:
+    """Whether nobody can tell that a file is gone: it is in a folder, or its store in a place, that cannot be read."""
+    return any(path.is_relative_to(one) or (store == its and store not in FOLDERS) for one, its in troubled.items())

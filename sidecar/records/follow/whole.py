@@ -66,6 +66,8 @@ class Whole:
         Raises FindingsError for one that does not read whole, MovedOnError, OSError.
         """
         seen = cut.sweep[path]
+        if seen.trouble:
+            raise refused(path, 0, 0, f"cannot be read: {seen.trouble}")
         data = cut.data[path] if path in cut.data else _still(path, seen.signature)
         if not data.strip():
             raise refused(path, 0, 0, "is empty, as a file is that is about to be written")

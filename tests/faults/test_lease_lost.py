@@ -1,0 +1,67 @@
+"""A process that follows a runtime loses its lease while it works: what it read is older than what its successor stored."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pytest
+import stores
+from followed import Files, follower_of, held, opened
+from record_samples import LEAST
+
+from sidecar.records.follow.follower import LEASE
+from sidecar.records.store import Mirror, Store
+
+pytestmark = pytest.mark.usefixtures("on_postgres")
+
+GRANTS = "data/enterprise/org_unit_access_grants.json"
+
+
+@dataclass
+class Late:
+    """A store whose next change of what is followed begins only when it is let go."""
+
+    store: Store
+    reached: asyncio.Event = field(default_factory=asyncio.Event)
+    released: asyncio.Event = field(default_factory=asyncio.Event)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.store, name)
+
+    @asynccontextmanager
+    async def mirror(self) -> AsyncIterator[Mirror]:
+        self.reached.set()
+        await self.released.wait()
+        async with self.store.mirror() as mirror:
+            yield mirror
+
+
+async def test_a_grant_that_a_successor_saw_withdrawn_is_not_stored_after_it(tmp_path: Path) -> None:
+    """The connection of the lease is ended between look and change; the successor compares; the old change comes to nothing."""
+    files = Files(tmp_path / "state")
+    files.json(GRANTS, {})
+    async with opened(tmp_path / "s") as store, opened(tmp_path / "s") as other:
+        first, second = follower_of(store, files.folder), follower_of(other, files.folder)
+        async with other.lease(LEASE) as free:
+            with pytest.raises(Exception, match="connection"):  # noqa: PT012 - the lease's end is told when it is left
+                async with store.lease(LEASE) as lost:
+                    first._lease, second._lease = lost, free
+                    assert await lost.take()
+                    assert await first.turn()
+                    first.store = first._keeper.store = late = Late(store)  # type: ignore[union-attr, assignment]
+                    files.json(GRANTS, {"g": LEAST["org_unit_access_grant"]})
+                    changing = asyncio.create_task(first.turn())
+                    await late.reached.wait()
+                    stores.rows(tmp_path / "s", f"SELECT pg_terminate_backend({lost._connection.get_server_pid()})")
+                    files.json(GRANTS, {})
+                    async with asyncio.timeout(20):
+                        while not await free.take():  # noqa: ASYNC110 - the server tells nobody
+                            await asyncio.sleep(0.05)
+                    assert await second.turn()
+                    late.released.set()
+                    assert not await changing
+                    assert await held(other) == {}
+                    await lost.take()
