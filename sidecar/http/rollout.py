@@ -46,23 +46,26 @@ class Rollout:
 
     def due(self, now: float) -> float | None:
         """Seconds until ``turn`` has something to do; None when only an event can give it something."""
-        instants = [now] if self._again else []
+        instants = [now] if self._again and self._proof is None else []
         instants += [self._next_look] if self._every_s is not None else []
         instants += [self._until] if self._proof is not None else []
         return max(0.0, min(instants) - now) if instants else None
 
     def turn(self, now: float, *, asked: bool) -> None:
-        """Read the policies when asked to, or when their files changed and settled; wait for nobody too long."""
+        """Read the policies when asked to, or when their files changed and settled; wait for nobody too long.
+
+        What is under way comes to its end first: workers that were given ever more to prepare would prepare nothing.
+        """
         if self._proof is not None and now >= self._until:
             self._unfit |= dict.fromkeys(
                 self._missing, f"it has not prepared the new policies within {LONGEST_S:.0f} s"
             )
             self._enforce()
-        settled = False
         if self._every_s is not None and now >= self._next_look:
             self._next_look = now + self._every_s
-            settled = self._looks.settled()
-        if asked or settled or self._again:
+            self._again |= self._looks.settled()
+        self._again |= asked
+        if self._again and self._proof is None:
             self._again = False
             self._read(now)
 
@@ -81,14 +84,14 @@ class Rollout:
             return
         if found == wanted:
             self._done(number)
-        elif self._doubted == wanted:
+        elif self._doubted == wanted and not self._again:
             self._unfit[number] = f"it does not find the policies {wanted}: {trouble or found}"
             self._done(number)
         else:
             log.info("the policies changed while they were read; they are read again")
             self._proof, self._doubted = None, wanted
             self._bundles.doubt()
-            self._again = self._every_s is None
+            self._again |= self._every_s is None
 
     def gone(self, number: int) -> None:
         """A worker has ended: nobody need wait for it."""

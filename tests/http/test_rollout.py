@@ -137,6 +137,25 @@ def test_a_signal_is_carried_out_though_the_files_change_under_it(world: World) 
     assert (world.in_force, world.rollout.due(2.0)) == ("r3", None)
 
 
+def test_changes_that_come_faster_than_workers_prepare_wait_for_each_other(world: World) -> None:
+    """While one step is under way no worker is given more to prepare; the newest policies follow it at once."""
+    world.asked("r2")
+    for revision in ("r3", "r4", "r5"):
+        world.asked(revision)
+    assert world.orders == [[{"prepare": "r2"}]] * 2
+    assert world.rollout.due(1.0) == LONGEST_S - 1
+    for number in (1, 2):
+        world.rollout.prepared(number, "r2", "r2")
+    assert world.in_force == "r2"
+    world.rollout.turn(1.0, asked=False)
+    assert [orders[-1] for orders in world.orders] == [{"prepare": "r5"}] * 2
+    world.asked("r6")
+    world.rollout.prepared(1, "r5", "r6")
+    world.rollout.turn(2.0, asked=False)
+    assert [orders[-1] for orders in world.orders] == [{"prepare": "r6"}] * 2
+    assert [worker.replaced for worker in world.workers] == [[], []]
+
+
 def test_a_worker_that_cannot_read_what_all_others_read_is_replaced(world: World) -> None:
     """Files that were read twice alike are sound: whoever finds them otherwise again holds up nobody, and says why."""
     world.asked("r2")

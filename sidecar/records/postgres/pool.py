@@ -21,12 +21,19 @@ STATEMENTS_KEPT, STATEMENTS_KEPT_S = 512, 10
 """How many prepared statements a connection keeps, and how long: plans have to follow the growth of the tables."""
 LONGEST_RETURN_S = 1.0
 """How long a connection may take to end what it was on. Longer, and it is closed."""
-UNREACHABLE = (OSError, asyncpg.InterfaceError, asyncpg.PostgresConnectionError, asyncpg.CannotConnectNowError)
+UNREACHABLE = (
+    OSError,
+    asyncpg.InterfaceError,
+    asyncpg.InternalClientError,  # of a connection that the server has ended, before its end has come
+    asyncpg.PostgresConnectionError,
+    asyncpg.CannotConnectNowError,
+)
 _CUT_OFF = (asyncpg.AdminShutdownError, asyncpg.CrashShutdownError, asyncpg.IdleSessionTimeoutError)
 """What the server says to a connection that it ends, whatever was asked of it."""
 
-SCHEMA = {"application_name": "sidecar", "search_path": "sidecar"}
-"""Everything is kept in a schema of its own, so that the database may serve others too."""
+SCHEMA = {"application_name": "sidecar", "search_path": "sidecar", "lock_timeout": "0"}
+"""Everything is kept in a schema of its own, so that the database may serve others too. Who waits for another writer
+waits as long as a statement may take, whatever the server's default is."""
 PLAN = {
     "enable_seqscan": "off",
     "enable_bitmapscan": "off",

@@ -89,4 +89,6 @@ class Replica:
                 await self.beat(writes)
             except (asyncpg.PostgresError, *UNREACHABLE, TimeoutError) as error:
                 log.debug("no beat was sent: %s", error)
+            except Exception:
+                log.exception("no beat was sent")  # and the next is tried: without beats the replica is never read
             await asyncio.sleep(self.staleness_s / BEATS)
