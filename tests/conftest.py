@@ -4,7 +4,11 @@ from collections.abc import Iterator
 
 import pytest
 import stores
+from hypothesis import settings
 from postgres_server import Server, replica, server
+
+settings.register_profile("untimed", deadline=None)  # how long an example takes says what else the machine does
+settings.load_profile("untimed")
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

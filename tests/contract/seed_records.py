@@ -1,4 +1,4 @@
-"""The records of the user's tests, built as those tests build them: the same ids, values and times.
+"""The records of the ten scenarios, as the runtime builds them: the same ids, values and times.
 
 Every builder gives what the runtime would write of such a record: defaults are there, optional nulls are left out.
 """

@@ -1,4 +1,4 @@
-"""Who a caller is, and what of the catalogue it is told: as ruled, over HTTP."""
+"""Who a caller is, and what of the catalogue it is told, over HTTP."""
 
 from typing import Any
 

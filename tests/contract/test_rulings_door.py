@@ -1,4 +1,4 @@
-"""Which records are taken in, and under which keys they are found: as ruled, over HTTP."""
+"""Which records are taken in, and under which keys they are found, over HTTP."""
 
 import json
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""What is kept of a record, and by whom it is seen: as ruled, over HTTP."""
+"""What is kept of a record, and by whom it is seen, over HTTP."""
 
 import json
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""Who may record which recovery choice: as ruled, over HTTP."""
+"""Who may record which recovery choice, over HTTP."""
 
 import json
 from typing import Any

@@ -1,4 +1,4 @@
-"""Which rows a recovery choice may change, and what it leaves behind: as ruled, over HTTP."""
+"""Which rows a recovery choice may change, and what it leaves behind, over HTTP."""
 
 import shutil
 from pathlib import Path

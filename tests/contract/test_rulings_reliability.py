@@ -1,4 +1,4 @@
-"""Where reliability rows, waits and orders are ruled otherwise than in the runtime whose answers we keep."""
+"""Where reliability rows, waits and orders are told otherwise than by the runtime whose answers we keep."""
 
 from collections.abc import Callable
 from typing import Any

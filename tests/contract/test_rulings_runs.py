@@ -1,4 +1,4 @@
-"""Where tenants, run records and the enterprise scope are ruled otherwise than in the runtime whose answers we keep."""
+"""Where tenants, run records and the enterprise scope are told otherwise than by the runtime whose answers we keep."""
 
 import pytest
 from acme_records import (

@@ -1,4 +1,4 @@
-"""The user's ten tests, one for one, over real HTTP: records posted, and the runtime's own files loaded.
+"""Ten scenarios of the runtime, one for one, over real HTTP: records posted, and the runtime's own files loaded.
 
 Each runs on a fresh store and in three ways, which must give the same answers.
 """

@@ -1,4 +1,4 @@
-"""The user's ten tests once more, with row-level security as a second wall: nothing that must be seen is lost by it."""
+"""The ten scenarios of the runtime once more, with row-level security as a second wall: nothing that must be seen is lost by it."""
 
 from collections.abc import Iterator
 from pathlib import Path

@@ -31,7 +31,6 @@ class History:
     sent: int = 0
     acknowledged: set[int] = field(default_factory=set)
     refused: list[tuple[int, bytes]] = field(default_factory=list)
-    lost_connections: int = 0
     _lock: Lock = field(default_factory=Lock)
 
     def next(self) -> int:
@@ -120,7 +119,6 @@ def _hand_over(history: History, admin: int, end: Event) -> None:
             answer = connection.getresponse()
             body = answer.read()
         except (OSError, HTTPException):
-            history.lost_connections += 1
             if connection is not None:
                 connection.close()
             connection = None

@@ -1,4 +1,4 @@
-"""What is told of one run: every field, the rulings on waits and settled rows, and nothing of what is hidden."""
+"""What is told of one run: every field, which waits and settled rows are told of, and nothing of what is hidden."""
 
 import hashlib
 from collections.abc import Callable

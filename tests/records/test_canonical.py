@@ -4,10 +4,10 @@ from typing import Any
 
 from hypothesis import given
 from hypothesis import strategies as st
+from record_samples import kinds
 
 from sidecar.records import canonical
 from sidecar.records.canonical import Notes, walk_of
-from tests.records.record_samples import kinds
 
 SCOPES = st.fixed_dictionaries(
     {},

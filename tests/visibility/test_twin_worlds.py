@@ -32,7 +32,6 @@ from sidecar.http.routes import ROUTES
 
 RUNS = "/stateful-runtime/runs"
 RELIABILITY = "/stateful-runtime/reliability"
-LATE = {"created_at_ms": NOW_MS, "updated_at_ms": NOW_MS}
 ROWS = ("outbox", "tool_effect", "dead_letter", "compensation")
 ASKING = ("unit", "member", "no unit", "foreign unit")
 
