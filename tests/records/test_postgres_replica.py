@@ -1,6 +1,8 @@
 """Reading from a replica: only while it is fresh enough, and never at the price of an answer."""
 
 import asyncio
+from typing import Any, cast
+from uuid import UUID
 
 import asyncpg
 from postgres_server import Server
@@ -11,6 +13,8 @@ from sidecar.records.follow.entries import Name
 from sidecar.records.follow.narrowing import narrowed
 from sidecar.records.kind import Kinds
 from sidecar.records.postgres import PostgresStore
+from sidecar.records.postgres.history import Histories
+from sidecar.records.postgres.replica import Replica
 from sidecar.records.store import Snapshot, Tenant
 
 STALENESS_MS = 1_000
@@ -87,6 +91,29 @@ async def _stop_and_go(replica: Server) -> None:
         await asyncio.sleep(0.7)
         await tell(replica, RESUME)
         await asyncio.sleep(0.4)
+
+
+async def test_a_beat_that_fails_is_followed_by_others() -> None:
+    """Whatever goes wrong with one beat, the next is sent: without any, the replica would never be read again."""
+    again = asyncio.Event()
+
+    class Primary:
+        sent = 0
+
+        async def fetchrow(self, _: str) -> tuple[UUID, int]:
+            self.sent += 1
+            if self.sent == 1:
+                raise RuntimeError("nobody foresaw this")
+            again.set()
+            return UUID(int=1), self.sent
+
+    primary = Primary()
+    replica = Replica(cast("Any", None), Histories("''"), 0.1)
+    replica.start(cast("Any", primary))
+    async with asyncio.timeout(10):
+        await again.wait()
+    assert replica._beating is not None
+    replica._beating.cancel()
 
 
 async def test_what_narrows_is_looked_for_where_it_was_stored(pair: tuple[Server, Server]) -> None:

@@ -4,9 +4,10 @@ import asyncio
 import os
 import signal
 from collections.abc import AsyncIterator, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, asynccontextmanager, contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
+from urllib.parse import parse_qs, urlsplit
 
 import asyncpg
 import pytest
@@ -171,3 +172,59 @@ async def test_a_start_waits_for_no_replica(tmp_path: Path, caplog: pytest.LogCa
         await store._replica.beat(store._writes)
         assert await stored(store) == ["n"]
     assert "the replica is not read, so the primary answers" in caplog.text
+
+
+async def test_a_servers_own_lock_timeout_costs_no_writer_its_turn(tmp_path: Path) -> None:
+    """Whoever waits for another writer of its tenant waits as long as its statement may take, whatever the default is."""
+    path, kinds = tmp_path / "s.db", Kinds({"note": NEW})
+    set_for_all = "EXECUTE format('ALTER DATABASE %I SET lock_timeout = ''20ms''', current_database())"
+    stores.url(path, kinds)
+    stores.damage(path, f"DO $$ BEGIN {set_for_all}; END $$")
+    async with stores.opened(path, kinds, accept) as store:
+        await store.put([accept("note", {"id": "first", "unit": "u"})])
+        async with store.change(T) as change:
+            await change.put([accept("note", {"id": "n", "unit": "u"})])
+            waiting = asyncio.create_task(store.put([accept("note", {"id": "m", "unit": "u"})]))
+            await asyncio.wait([waiting], timeout=0.3)
+        await waiting
+        assert await stored(store) == ["first", "m", "n"]
+
+
+@asynccontextmanager
+async def relayed(path: Path) -> AsyncIterator[str]:
+    """An address of a store behind a relay, which passes on at once what the server says, and its end a while later."""
+    behind = urlsplit(stores.url(path))
+    socket = f"{parse_qs(behind.query)['host'][0]}/.s.PGSQL.5432"
+
+    async def passed(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        with suppress(OSError):
+            while data := await reader.read(65_536):
+                writer.write(data)
+                await writer.drain()
+
+    async def relay(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        from_server, to_server = await asyncio.open_unix_connection(socket)
+        sending = asyncio.create_task(passed(reader, to_server))
+        await passed(from_server, writer)
+        await asyncio.sleep(1.0)
+        sending.cancel()
+        writer.close()
+        to_server.close()
+
+    async with await asyncio.start_server(relay, "127.0.0.1", 0) as server:
+        port = server.sockets[0].getsockname()[1]
+        yield f"postgresql://{behind.username}@127.0.0.1:{port}{behind.path}"
+        server.close()
+
+
+async def test_a_connection_that_the_server_is_ending_costs_no_answer(store: PostgresStore, tmp_path: Path) -> None:
+    """That the server ends it is said before it is ended; what is asked in between is asked of another connection."""
+    await store.put([accept("note", {"id": "n", "unit": "u"})])
+    async with relayed(tmp_path / "s.db") as address:
+        far = await PostgresStore.open(address, Kinds({"note": NEW}), accept)
+        assert await stored(far) == ["n"]
+        ending = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database()"
+        stores.rows(tmp_path / "s.db", f"{ending} AND pid <> pg_backend_pid()")
+        await asyncio.sleep(0.1)
+        assert await stored(far) == ["n"]
+        await far.close()

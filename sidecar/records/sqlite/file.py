@@ -40,7 +40,7 @@ class StoreFile:
     def _found(self) -> tuple[int, int] | None:
         try:
             found = self.path.stat()
-        except FileNotFoundError:
+        except OSError:  # it may be there, but nobody finds it
             return None
         return found.st_dev, found.st_ino
 
