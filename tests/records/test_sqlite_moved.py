@@ -1,5 +1,6 @@
 """A store's file that is not at its path any more: nothing is written that nobody would find, nothing read of another."""
 
+import asyncio
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -9,6 +10,7 @@ from store_notes import KINDS, A, B, note, refuse
 
 from sidecar.errors import StoreError
 from sidecar.records.sqlite import SqliteStore
+from sidecar.records.sqlite.file import LOOK_S
 
 
 def _replace(path: Path, kept: Path) -> None:
@@ -37,6 +39,9 @@ async def test_a_store_whose_file_is_gone_refuses_until_it_is_back(
     async with store.snapshot(A):
         away(path, kept)
         there = path.exists()
+        await asyncio.sleep(LOOK_S)
+        with pytest.raises(StoreError, match=r"was moved, replaced or deleted|unable to open"):
+            await store.ready()
         for _ in range(2):
             with pytest.raises(StoreError, match="was moved, replaced or deleted"):
                 await store.put([note(B, "lost", 2, "secret")])

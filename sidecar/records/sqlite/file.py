@@ -1,12 +1,15 @@
 """The file of a store: connections to it, as long as it is where it was opened."""
 
 import sqlite3
+import time
 from pathlib import Path
 
 from sidecar.errors import StoreError
 
 WAIT_S = 10.0
 """How long a process waits for others that write or open the file."""
+LOOK_S = 0.1
+"""How long readers rely on one look at the path. Whoever commits looks itself."""
 
 
 class StoreFile:
@@ -17,6 +20,7 @@ class StoreFile:
         self.path = path.absolute()
         self.first = self._opened("rwc")
         self._identity = self._found()
+        self._next_look = 0.0
         self._prepare(self.first)
 
     def connect(self) -> sqlite3.Connection:
@@ -30,9 +34,17 @@ class StoreFile:
         self._prepare(connection)
         return connection
 
+    def require_seen(self) -> None:
+        """Raises StoreError when the file was not in its place at the last look, which is not long ago."""
+        now = time.monotonic()
+        if now >= self._next_look:
+            self.require_in_place()
+            self._next_look = now + LOOK_S
+
     def require_in_place(self) -> None:
         """Raises StoreError when the file was moved, replaced or deleted: nobody would find what is written to it."""
         if self._found() != self._identity:
+            self._next_look = 0.0
             raise StoreError(
                 f"{self.path} was moved, replaced or deleted; put it back, or restart with what is there now"
             )

@@ -95,7 +95,7 @@ class SqliteStore:
             with _told("read"):
                 try:
                     connection.execute("BEGIN")
-                    self._file.require_in_place()
+                    self._file.require_seen()
                     self._require_same_kinds(connection)
                     run = self._budgeted(connection)
                     yield SqliteSnapshot(connection, tenant, self._tables, run, self._strategy)
