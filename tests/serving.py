@@ -18,6 +18,7 @@ from typing import Any
 import orjson
 import stores
 from aiohttp import ClientSession, web
+from answer import Answer
 from yarl import URL
 
 from sidecar.config import Limits, Writer
@@ -79,20 +80,6 @@ class Who:
             "x-tandem-data-classes": self.classes,
         }
         return {name: value for name, value in values.items() if value is not None}
-
-
-@dataclass(frozen=True)
-class Answer:
-    """What came back."""
-
-    status: int
-    headers: Mapping[str, str]
-    raw: bytes
-
-    @property
-    def body(self) -> Any:
-        """The JSON of the body."""
-        return orjson.loads(self.raw)
 
 
 @dataclass(frozen=True)

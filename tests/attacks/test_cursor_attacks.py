@@ -4,9 +4,10 @@ import base64
 from pathlib import Path
 
 import pytest
+from answer import Answer
 from attacked import LOW, hidden_records, visible_records
 from scoped_records import scoped
-from serving import Answer, Served, Who, served
+from serving import Served, Who, served
 
 from sidecar.http.cursor import Bond, Sealer, new_key
 from sidecar.identity.caller import Caller

@@ -3,7 +3,8 @@
 import json
 from typing import Any
 
-from serving import Answer, Served, Who
+from answer import Answer
+from serving import Served, Who
 
 Record = dict[str, Any]
 Named = tuple[str, Record]

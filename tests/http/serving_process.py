@@ -1,6 +1,5 @@
 """``sidecar serve`` as a process of its own, bounded in time and stopped by its own pid."""
 
-import json
 import os
 import signal
 import socket
@@ -15,6 +14,7 @@ from typing import Any
 
 import stores
 import yaml
+from answer import Answer
 
 START_S = 30.0
 STOP_S = 15.0
@@ -22,24 +22,9 @@ SAID = "standard-error.txt"
 IDENTITY = "X-Tandem-Org-Id: acme\r\nX-Tandem-Workspace-Id: main\r\n"
 
 
-@dataclass(frozen=True)
-class Answer:
-    status: int
-    headers: Mapping[str, str]
-    raw: bytes
-
-    @property
-    def body(self) -> Any:
-        return json.loads(self.raw)
-
-
 def read_answer(connection: socket.socket) -> Answer:
     """Everything until the server closes, as one answer."""
-    raw = b"".join(iter(lambda: connection.recv(65_536), b""))
-    head, _, body = raw.partition(b"\r\n\r\n")
-    first, *lines = head.decode().split("\r\n")
-    headers = {name.lower(): value for name, _, value in (line.partition(": ") for line in lines)}
-    return Answer(int(first.split(" ")[1]), headers, body)
+    return Answer.read(b"".join(iter(lambda: connection.recv(65_536), b"")))
 
 
 @dataclass(frozen=True)

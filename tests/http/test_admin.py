@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 import serving
+from answer import Answer
 from offered import OPERATOR, RECORDS, TENANT, audit, event, line, lines, membership, scope, stored, unit, wait
 from serving import Served
 from yarl import URL
@@ -227,7 +228,7 @@ async def test_bodies_at_once_are_bounded(served: Served) -> None:
         yield b"\n"
         await release.wait()
 
-    async def hold() -> serving.Answer:
+    async def hold() -> Answer:
         answer = await served.admin("POST", RECORDS, slow())
         return await hold() if answer.status == 429 else answer
 

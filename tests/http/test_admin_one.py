@@ -6,10 +6,11 @@ from urllib.parse import quote
 
 import orjson
 import pytest
+from answer import Answer
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as some
 from offered import OPERATOR, RECORDS, TENANT, audit, event, line, membership, scope, stored, unit, wait
-from serving import Answer, Served, Who
+from serving import Served, Who
 
 from sidecar.config import Limits
 

@@ -9,8 +9,9 @@ import orjson
 import pytest
 import serving
 import stores
+from answer import Answer
 from offered import TENANT, membership, scope, unit, wait
-from serving import NOW_MS, Answer, Served
+from serving import NOW_MS, Served
 
 from sidecar.config import Writer
 from sidecar.identity.caller import Identity

@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 import serving
-from serving import NOW_MS, Answer, Served, kinds
+from answer import Answer
+from serving import NOW_MS, Served, kinds
 
 from sidecar.config import Writer
 from sidecar.policy.current import Bundles

@@ -15,9 +15,10 @@ from typing import Any
 import pytest
 import runtime_engine
 import stores
+from answer import Answer
 from runtime_engine import NEVER, Engine
 from serving import kinds
-from serving_process import Answer, Process, configured, eventually, read_answer, refused, serving
+from serving_process import Process, configured, eventually, read_answer, refused, serving
 from workers_process import Workers, workers
 
 from sidecar.records.ingest import Intake

@@ -1,26 +1,20 @@
 """Several workers from outside: their processes, and connections that are known to be held by one of them."""
 
-import json
 import re
 import socket
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from http.client import HTTPConnection
 from pathlib import Path
 from typing import Any
 
+from answer import Answer
+from multidict import CIMultiDict
 from serving_process import Process, eventually, serving
 
 MOST_TRIES = 200
 MEMBER = {"x-tandem-org-id": "acme", "x-tandem-workspace-id": "main"}
-
-
-@dataclass(frozen=True)
-class Answer:
-    status: int
-    headers: Mapping[str, str]
-    body: Any
 
 
 class Held:
@@ -41,8 +35,7 @@ class Held:
         named = {name.replace("_", "-"): value for name, value in headers.items()}
         self._connection.request(method, path, body, {**MEMBER, **named})
         answer = self._connection.getresponse()
-        raw = answer.read()
-        return Answer(answer.status, {k.lower(): v for k, v in answer.getheaders()}, json.loads(raw) if raw else None)
+        return Answer(answer.status, CIMultiDict(answer.getheaders()), answer.read())
 
     def close(self) -> None:
         self._connection.close()

@@ -5,7 +5,8 @@ from collections.abc import Iterable
 from typing import Any
 from urllib.parse import quote
 
-from serving import Answer, Served, Who
+from answer import Answer
+from serving import Served, Who
 
 AT_ONCE = 20
 ABSENT = {"error": "record_not_found", "message": "there is no such record, or it is not yours to see"}

@@ -8,6 +8,7 @@ from typing import Any
 import orjson
 import pytest
 import serving
+from answer import Answer
 from asking import plain
 from scoped_records import (
     SCOPED_KINDS,
@@ -25,7 +26,7 @@ from scoped_records import (
     unit,
 )
 from scoped_world import ACTORS, BINDINGS, GRANTS, MEMBERSHIPS, OTHER_TENANTS, UNITS, VARIANTS
-from serving import NOW_MS, Answer, Served, Who, served
+from serving import NOW_MS, Served, Who, served
 from whom import CALLERS, Names
 
 from sidecar.http.routes import ROUTES
