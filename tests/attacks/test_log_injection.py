@@ -14,8 +14,6 @@ from sidecar.http.decisions import LONGEST_TEXT, Decisions
 from sidecar.identity.caller import Identity
 from sidecar.records.store import Tenant
 
-pytestmark = pytest.mark.usefixtures("store_name")
-
 NASTY = (
     *("\r\n{}", "\n", "\u2028", "\u2029", "\u0085", "\x1b[31mred", "\x07", "\x00", '", "status": 200, "x": "', "\\n"),
     *("\u202egnp", "caf\u00e9", "\U0001f600", "\ud800", "%0d%0a", "{{7*7}}", "${jndi:x}", "a" * 10_000),
@@ -37,6 +35,7 @@ def test_one_event_is_one_line_whatever_an_identity_holds(caplog: pytest.LogCapt
     assert event["route"] == "/route"
 
 
+@pytest.mark.usefixtures("store_name")
 @pytest.mark.parametrize("nasty", [one for one in NASTY if len(one) < 100 and one != "\ud800"])
 async def test_as_many_lines_as_requests(tmp_path: Path, nasty: str) -> None:
     """Over the wire, in every part of a request: one line for each answer, and none of it is what was sent."""

@@ -9,8 +9,6 @@ from aiohttp.test_utils import make_mocked_request
 from sidecar.http.app import _peer
 from sidecar.identity.authenticate import Peers
 
-pytestmark = pytest.mark.usefixtures("store_name")
-
 EVERYBODY = Peers((ip_network("0.0.0.0/0"), ip_network("::/0")))
 
 

@@ -8,9 +8,7 @@ import pytest
 import serving
 from offered import RECORDS, TENANT, binding, event, line, lines, membership, scope, stored, unit, wait
 
-from sidecar.config import Address, Writer
-from sidecar.errors import ConfigError
-from sidecar.http.tokens import Tokens, require_guarded
+from sidecar.config import Writer
 
 pytestmark = pytest.mark.usefixtures("store_name")
 
@@ -181,19 +179,3 @@ async def test_web_pages_may_not_write(tmp_path: Path) -> None:
         answer = await sidecar.admin("POST", RECORDS, line("wait", wait()), headers={"Origin": "http://127.0.0.1"})
         assert (answer.status, answer.body["error"]) == (403, "forbidden")
         assert (await sidecar.admin("POST", RECORDS, line("wait", wait()))).status == 200
-
-
-@pytest.mark.parametrize(
-    "listen", ["127.0.0.1:8481", "127.9.9.9:1", "[::1]:8481", "localhost:8481", "unix:/run/a.sock"]
-)
-def test_without_a_token_only_this_machine(listen: str) -> None:
-    """Without a token the admin side may listen where only this machine reaches it."""
-    require_guarded(Address.of(listen), Tokens())
-
-
-@pytest.mark.parametrize("listen", ["0.0.0.0:8481", "[::]:8481", "10.0.0.1:1", "example.test:8481", "[fe80::1]:1"])
-def test_with_a_token_anywhere(listen: str) -> None:
-    """Everywhere else it needs a token, and says how to set one."""
-    with pytest.raises(ConfigError, match="SIDECAR_ADMIN_TOKEN"):
-        require_guarded(Address.of(listen), Tokens())
-    require_guarded(Address.of(listen), Tokens(WRITERS))

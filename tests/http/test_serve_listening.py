@@ -1,4 +1,4 @@
-"""Opening and closing one listener: who may connect, whose place is taken, and what is left behind."""
+"""Opening and closing one listener: where it may be, who may connect, whose place is taken, and what is left behind."""
 
 import asyncio
 import os
@@ -9,12 +9,13 @@ import pytest
 from aiohttp import web
 from serving import Clock, service_on
 
-from sidecar.config import Address, Limits
+from sidecar.config import Address, Limits, Writer
 from sidecar.errors import ConfigError
 from sidecar.http.app import create_app
 from sidecar.http.connections import Bounds
 from sidecar.http.listening import Door, Listener
 from sidecar.http.service import Trust
+from sidecar.http.tokens import Tokens, require_guarded
 from sidecar.identity.authenticate import Peers
 
 ASK = (
@@ -129,3 +130,19 @@ async def test_identities_are_believed_on_the_socket_and_from_no_other_peer(tmp_
     await near.close()
     await far.close()
     await service.store.close()
+
+
+@pytest.mark.parametrize(
+    "listen", ["127.0.0.1:8481", "127.9.9.9:1", "[::1]:8481", "localhost:8481", "unix:/run/a.sock"]
+)
+def test_without_a_token_only_this_machine(listen: str) -> None:
+    """Without a token the admin side may listen where only this machine reaches it."""
+    require_guarded(Address.of(listen), Tokens())
+
+
+@pytest.mark.parametrize("listen", ["0.0.0.0:8481", "[::]:8481", "10.0.0.1:1", "example.test:8481", "[fe80::1]:1"])
+def test_with_a_token_anywhere(listen: str) -> None:
+    """Everywhere else it needs a token, and says how to set one."""
+    with pytest.raises(ConfigError, match="SIDECAR_ADMIN_TOKEN"):
+        require_guarded(Address.of(listen), Tokens())
+    require_guarded(Address.of(listen), Tokens([Writer(bytes(32))]))

@@ -13,8 +13,6 @@ from record_samples import LEAST
 from sidecar.records.follow import cut, keeper
 from sidecar.records.runtime_files import find_runtime_files
 
-pytestmark = pytest.mark.usefixtures("store_name")
-
 WAITS = "data/runtime/stateful_waits.json"
 SNAPSHOT = "data/runtime/stateful_snapshots/r/s.json"
 EVENTS = "data/runtime/stateful_events.jsonl"
@@ -98,6 +96,7 @@ def test_files_that_never_keep_still_are_read_catalogue_last(files: Files, monke
     assert order.count(Path(WAITS).name) == cut.TRIES
 
 
+@pytest.mark.usefixtures("store_name")
 async def test_files_that_never_keep_still_are_followed_all_the_same(
     tmp_path: Path, files: Files, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -116,6 +115,7 @@ async def test_files_that_never_keep_still_are_followed_all_the_same(
     assert came == ([False] * (keeper.MOST_RESTLESS - 1) + [True]) * 2
 
 
+@pytest.mark.usefixtures("store_name")
 async def test_a_snapshot_that_changes_after_the_cut_is_not_taken_as_it_is_then(
     tmp_path: Path, files: Files, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -147,6 +147,7 @@ def _after(act: Callable[[int], None]) -> Callable[[Path], bytes]:
     return reading
 
 
+@pytest.mark.usefixtures("store_name")
 async def test_readers_never_see_half_of_a_replaced_file(tmp_path: Path, files: Files) -> None:
     """All waits of a file carry one number: whoever reads while it is replaced again and again sees one number."""
     waits = [{**LEAST["wait"], "wait_id": f"w{number}"} for number in range(50)]
@@ -171,6 +172,7 @@ async def _tenant(store: Any) -> Any:
     return next(tenant for _, tenant, _ in await held(store, ["wait"]))
 
 
+@pytest.mark.usefixtures("store_name")
 async def test_one_of_several_follows_and_another_takes_its_place(tmp_path: Path, files: Files) -> None:
     """Two follow one folder: only one looks, both know when the store has caught up, and the other takes over."""
     files.json(WAITS, [LEAST["wait"]])
@@ -192,6 +194,7 @@ async def test_one_of_several_follows_and_another_takes_its_place(tmp_path: Path
         await asyncio.gather(*tasks, return_exceptions=True)
 
 
+@pytest.mark.usefixtures("store_name")
 async def test_a_lease_tells_how_far_its_holder_is(tmp_path: Path) -> None:
     """While its holder catches up nobody else can tell that it has; then everybody can; afterwards it is free."""
     path = tmp_path / "s.db"
