@@ -19,15 +19,15 @@ Lane = tuple[Any, int]
 NO_LANE: Lane = (None, -1)
 Strategy = Literal["auto", "lanes", "tenant"]
 """How records are walked that no condition's index leads to: along labels, along the tenant's index, or as is best."""
-FEW, SEVERAL = 4, 16
-"""Lanes that a statement is written for exactly, and in steps of two; beyond in powers of two. So few are compiled."""
+EXACT = 16
+"""Lanes that a statement is written for exactly; beyond in powers of two. So few are compiled."""
 
 
 def padded(lanes: Sequence[Lane]) -> list[Lane]:
     """As many lanes as a statement is written for that merges these, the others empty."""
     arms = len(lanes)
-    if arms > FEW:
-        arms = arms + arms % 2 if arms <= SEVERAL else 1 << (arms - 1).bit_length()
+    if arms > EXACT:
+        arms = 1 << (arms - 1).bit_length()
     return [*lanes, *[NO_LANE] * (arms - len(lanes))]
 
 
@@ -109,10 +109,11 @@ class Table:
 
         Of two on one column neither leads, for the walk would hold only one of them.
         """
-        for column in self.kind.columns:
-            equalities = [where for where in wheres if isinstance(where, Is) and where.column == column.name]
-            if len(equalities) == 1 and self.indexed(column):
-                return equalities[0]
+        equalities = [where for where in wheres if isinstance(where, Is)]
+        for column in self.kind.columns if equalities else ():
+            of_column = [where for where in equalities if where.column == column.name]
+            if len(of_column) == 1 and self.indexed(column):
+                return of_column[0]
         return None
 
     def leads(self, column: Column) -> bool:

@@ -10,7 +10,7 @@ from functools import cached_property, lru_cache
 from typing import Any
 
 from sidecar.records.kind import Column
-from sidecar.records.layout import SEVERAL, Lane, Table, padded, storable
+from sidecar.records.layout import EXACT, Lane, Table, padded, storable
 from sidecar.records.postgres import tables
 from sidecar.records.reading import Above, Below, Contains, Get, Is, Position, Where
 
@@ -148,7 +148,7 @@ def along_lanes(asked: Asked, lanes: Sequence[Lane]) -> Statement:
     """
     bound, path = Bound(), asked.path
     doubled = path.column is not None and path.column.many  # a record stands under each of its values
-    if len(lanes) <= SEVERAL and (not doubled or len({value for value, _ in lanes}) == 1):
+    if len(lanes) <= EXACT and (not doubled or len({value for value, _ in lanes}) == 1):
         return _side_by_side(asked, lanes)
     rows, given = bound(asked.rows, "bigint"), _given(path, lanes, bound)
     inside = _inside(asked, bound)
