@@ -1,4 +1,4 @@
-"""``load`` of 50,000 dead letters from a file, against inserting ready rows into the same tables and indexes.
+"""``load`` of 50,000 dead letters from a file, against inserting ready rows into the same tables and indexes as they come.
 
 Beside it the rate for what many tenants of different size leave behind, which is mostly events. Garbage is collected
 as seldom as by ``sidecar load``.
@@ -114,7 +114,7 @@ class _Ready:
         self._connection = sqlite3.connect(path)
         self.tenants = self._all("tenant")
         self.labels = self._all("label")
-        self.rows = self._all(f"record_{KIND}")
+        self.rows = [row[1:] for row in self._all(f"record_{KIND} ORDER BY _k1")]  # the order of the file
         self._connection.close()
 
     def _all(self, table: str) -> list[tuple[Any, ...]]:
@@ -132,8 +132,8 @@ class _Ready:
         for start in range(0, len(self.rows), BATCH):
             rows = self.rows[start : start + BATCH]
             connection.execute("BEGIN IMMEDIATE")
-            _insert(connection, f"record_{KIND}", rows)
-            counts = [(number, label) for label, number in Counter(row[2] for row in rows).items()]
+            _insert(connection, f"record_{KIND}", [(None, *row) for row in rows])
+            counts = [(number, label) for label, number in Counter(row[1] for row in rows).items()]
             connection.executemany("UPDATE label SET records = records + ? WHERE label_id = ?", counts)
             connection.execute("COMMIT")
         connection.close()

@@ -125,3 +125,14 @@ async def test_a_connection_is_given_back_when_no_thread_is_on_it(tmp_path: Path
         await asking
     assert done == ["begun", "ended"]
     await store.close()
+
+
+async def test_the_records_of_one_write_lie_lane_by_lane(tmp_path: Path) -> None:
+    """What one lane holds lies together in its order, however it came: a page of it then reads few pages of the file."""
+    store = SqliteStore(tmp_path / "lanes.db", Kinds({"note": NOTE}), refuse)
+    await store.put([note(A, f"n{number}", number * 7 % 10, f"u{number % 3}", "r") for number in range(10)])
+    await store.close()
+    with sqlite3.connect(tmp_path / "lanes.db") as connection:
+        lying = connection.execute("SELECT _label, _o1, _k1 FROM record_note ORDER BY _row").fetchall()
+    assert len({label for label, _, _ in lying}) == 3
+    assert lying == sorted(lying)
