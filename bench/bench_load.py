@@ -1,4 +1,4 @@
-"""``load`` of 50,000 dead letters from a file, against inserting ready rows into the same tables and indexes as they come.
+"""``load`` of 50,000 dead letters from a file, against inserting ready rows into the same tables as they come.
 
 Beside it the rate for what many tenants of different size leave behind, which is mostly events. Garbage is collected
 as seldom as by ``sidecar load``.
