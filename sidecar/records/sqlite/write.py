@@ -243,7 +243,7 @@ class Writer:
         self._counts.clear()
 
 
-def _lane_and_place(table: Table) -> Callable[[tuple[Any, ...]], Any]:
+def _lane_and_place(table: Table) -> Callable[[Any], Any]:
     """A row's label and place. Rows in this order grow most indexes at few spots, and a lane's records lie together."""
     key = range(2, 2 + len(table.key))
     return itemgetter(1, *range(key.stop, key.stop + len(table.order)), *key)
