@@ -1,24 +1,9 @@
-"""Small records of one organisation, for tests that change one thing at a time."""
+"""Small records of one organisation, acme, for tests that change one thing at a time."""
 
-import json
 from typing import Any
-
-from answer import Answer
-from serving import Served, Who
 
 Record = dict[str, Any]
 Named = tuple[str, Record]
-
-RUNS = "/stateful-runtime/runs"
-RELIABILITY = "/stateful-runtime/reliability"
-
-OPERATOR = Who(actor="op", roles="workspace_operator", units="")
-FAY = Who(actor="fay", units="finance")
-"""Of the finance unit."""
-LEA = Who(actor="lea", units="legal")
-"""Of the legal unit."""
-NONA = Who(actor="nona", units="")
-"""Of no unit."""
 
 
 def tenant(org: str = "acme", workspace: str = "main", deployment: str | None = None) -> Record:
@@ -170,17 +155,15 @@ def binding(name: str, resource: Record, **more: Any) -> Named:
     return "source_binding", {**named, **rest, "created_at_ms": 1, "updated_at_ms": 1, **more}
 
 
+LEDGER = repository("ledger")
+FINANCE = unit_principal("organization_unit/finance")
+
+
+def of_units(*names: str) -> list[Named]:
+    """One dead letter in each unit, named as the unit, and one in none."""
+    return [dead_letter("unscoped"), *(dead_letter(name, in_scope=scope(name)) for name in names)]
+
+
 def ids(rows: list[Record], name: str) -> list[Any]:
     """One member of each row."""
     return [row[name] for row in rows]
-
-
-async def offered(sidecar: Served, *records: Named) -> Answer:
-    """What the admin side answers when it is given records."""
-    lines = [json.dumps({"kind": kind, "record": record}).encode() for kind, record in records]
-    return await sidecar.admin("POST", "/admin/v1/records", b"\n".join(lines))
-
-
-async def run_ids(sidecar: Served, who: Who, query: str = "") -> list[str]:
-    """The runs of a list, in its order."""
-    return [row["run"]["run_id"] for row in (await sidecar.get(f"{RUNS}{query}", who))["runs"]]

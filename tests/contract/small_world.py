@@ -6,9 +6,13 @@ from any answer: it is built here from the shapes that the contract names.
 
 from typing import Any
 
+from routes import RUNS
 from serving import Who
 
 Record = dict[str, Any]
+
+RUN = f"{RUNS}/run-a"
+"""The run of which everything is recorded."""
 
 ANN = Who("acme", "main", "ann")
 """An operator: the tenant has no memberships, and the identity says nothing of units."""

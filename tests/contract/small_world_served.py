@@ -43,6 +43,13 @@ OUTBOX_SERVED = whole("outbox", OUTBOX)
 EFFECTS_SERVED = whole("tool_effect", EFFECTS)
 DEAD_LETTERS_SERVED = whole("dead_letter", DEAD_LETTERS)
 COMPENSATIONS_SERVED = whole("compensation", COMPENSATIONS)
+COLLECTIONS = {
+    "outbox": OUTBOX_SERVED,
+    "tool_effects": EFFECTS_SERVED,
+    "dead_letters": DEAD_LETTERS_SERVED,
+    "compensations": COMPENSATIONS_SERVED,
+}
+"""The four collections of reliability rows."""
 SNAPSHOTS_SERVED: list[Record] = [
     {
         **SNAPSHOTS[0],

@@ -1,11 +1,9 @@
 """Which bodies are taken as a recovery choice."""
 
 import pytest
+from routes import RUNS
 from serving import Served
-from small_world import ANN
-
-RUNS = "/stateful-runtime/runs"
-RUN = f"{RUNS}/run-a"
+from small_world import ANN, RUN
 
 
 @pytest.mark.parametrize(

@@ -3,15 +3,13 @@
 from pathlib import Path
 
 import pytest
+from routes import RELIABILITY, RUNS
 from serving import Served, served
-from small_world import ANN, RECORDS
+from small_world import ANN, RECORDS, RUN
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 
-RUNS = "/stateful-runtime/runs"
-RUN = f"{RUNS}/run-a"
-RELIABILITY = "/stateful-runtime/reliability"
 TOO_LARGE = 2**64
 
 

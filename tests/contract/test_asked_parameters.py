@@ -1,15 +1,13 @@
 """What each parameter of a URL accepts, what it refuses, and under which names."""
 
 import pytest
+from routes import RELIABILITY, RUNS
 from serving import Served
-from small_world import ANN
+from small_world import ANN, RUN
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 
-RUNS = "/stateful-runtime/runs"
-RUN = f"{RUNS}/run-a"
-RELIABILITY = "/stateful-runtime/reliability"
 TOO_LARGE = 2**64
 
 

@@ -1,15 +1,11 @@
 """Which paths and methods name a route, and what every answer carries."""
 
 import pytest
+from routes import RELIABILITY, RUNS
 from serving import Served, Who
-from small_world import ANN
+from small_world import ANN, RUN
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
-
-
-RUNS = "/stateful-runtime/runs"
-RUN = f"{RUNS}/run-a"
-RELIABILITY = "/stateful-runtime/reliability"
 
 
 @pytest.mark.parametrize(

@@ -3,28 +3,18 @@
 import hashlib
 from typing import Any
 
+from routes import RUNS
 from serving import Served
 from small_world import ANN, AUTOMATION_RUN
 from small_world_served import (
-    COMPENSATIONS_SERVED,
-    DEAD_LETTERS_SERVED,
-    EFFECTS_SERVED,
+    COLLECTIONS,
     EVENTS_SERVED,
     NAMED_WAIT,
-    OUTBOX_SERVED,
     RUN_A,
     RUN_F,
     SNAPSHOTS_SERVED,
     WAITS_SERVED,
 )
-
-RUNS = "/stateful-runtime/runs"
-COLLECTIONS = {
-    "outbox": OUTBOX_SERVED,
-    "tool_effects": EFFECTS_SERVED,
-    "dead_letters": DEAD_LETTERS_SERVED,
-    "compensations": COMPENSATIONS_SERVED,
-}
 
 
 def digest(payload: bytes) -> str:

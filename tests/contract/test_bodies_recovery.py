@@ -3,6 +3,7 @@
 from typing import Any
 
 import pytest
+from routes import RUNS
 from serving import NOW_MS, Served
 from small_world import ANN, ANNS, FAILURE, SCOPE
 from small_world_served import (
@@ -13,8 +14,6 @@ from small_world_served import (
     RUN_F,
     RUN_W,
 )
-
-RUNS = "/stateful-runtime/runs"
 
 
 def choice(name: str, mode: str) -> dict[str, Any]:

@@ -7,22 +7,10 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
-from acme_records import (
-    FAY,
-    NONA,
-    OPERATOR,
-    RELIABILITY,
-    RUNS,
-    audit,
-    dead_letter,
-    decision,
-    effect,
-    ids,
-    run_ids,
-    wait,
-    workflow_run,
-)
-from serving import Served, Who, kinds, served
+from acme_asking import AUDITOR, FAY, NONA, OPERATOR, run_ids
+from acme_records import audit, dead_letter, decision, effect, ids, wait, workflow_run
+from routes import RELIABILITY, RUNS
+from serving import Served, kinds, served
 
 from sidecar.policy.current import Bundles
 from sidecar.shipped import shipped
@@ -44,7 +32,6 @@ MASKS = {
     "workflow_run": "scope.owner_principal",
 }
 RECEIPT = {"to": "lead@example.org"}
-AUDITOR = Who(actor="ada", units="", roles="auditor")
 
 
 @pytest.fixture(scope="session")

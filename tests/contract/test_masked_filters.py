@@ -7,10 +7,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from acme_asking import AUDITOR, OPERATOR
 from acme_records import (
-    OPERATOR,
-    RELIABILITY,
-    RUNS,
     Named,
     audit,
     binding,
@@ -24,12 +22,12 @@ from acme_records import (
     wait,
     workflow_run,
 )
+from routes import RELIABILITY, RUNS
 from serving import Served, Who, kinds, served
 
 from sidecar.policy.current import Bundles
 from sidecar.shipped import shipped
 
-AUDITOR = Who(actor="ada", units="", roles="auditor")
 MASKS = {
     "workflow_run": ["phase", "workflow_id", "trigger_type", "trigger_event", "source_event_id"],
     "wait": ["wait_kind", "reason"],

@@ -4,21 +4,20 @@ from collections.abc import AsyncIterator
 
 import pytest
 import pytest_asyncio
+from acme_asking import OPERATOR, run_ids
 from acme_records import (
-    OPERATOR,
-    RUNS,
     Named,
     automation_run,
     binding,
     grant,
     person,
     repository,
-    run_ids,
     tenant,
     unit,
     unit_principal,
     workflow_run,
 )
+from routes import RUNS
 from serving import Served, Who, served
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -159,26 +158,3 @@ async def test_deployments(sidecar: Served) -> None:
     assert await run_ids(sidecar, OPERATOR, "?deployment_id=eu-1") == []
     assert await run_ids(sidecar, there) == ["there"]
     assert await run_ids(sidecar, OPERATOR) == ["here"]
-
-
-@pytest.mark.asyncio(loop_scope="function")
-async def test_the_owning_unit_is_found_in_any_spelling(sidecar: Served) -> None:
-    """A unit recorded with capitals under a taxonomy with capitals is the one that a run's scope names in small."""
-    await sidecar.take(
-        unit("Finance", taxonomy_id="Organization_Unit", display_name="Finance Ops", state="disabled", labels=["x"]),
-        workflow_run("bare", scope={"owning_org_unit_id": "finance"}),
-        workflow_run("full", scope={"owning_org_unit_id": " organization_unit/FINANCE "}),
-    )
-    for run_id, stored in (("bare", "finance"), ("full", " organization_unit/FINANCE ")):
-        shown = (await sidecar.get(f"{RUNS}/{run_id}", OPERATOR))["enterprise_scope"]
-        assert shown["owning_org_unit_id"] == stored
-        assert shown["owning_org_unit"] == {
-            "unit_id": "Finance",
-            "taxonomy_id": "Organization_Unit",
-            "display_name": "Finance Ops",
-            "kind": "unspecified",
-            "parent_unit_id": None,
-            "state": "disabled",
-            "labels": ["x"],
-        }
-        assert shown["summary"]["org_unit"] == "Finance Ops"

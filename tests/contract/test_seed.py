@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from acme_records import offered
+from acme_asking import offered
 from runtime_layout import HARNESS, SERVICE, Layout, load_runtime, write_runtime
 from seed_records import (
     Record,

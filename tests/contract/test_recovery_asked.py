@@ -1,47 +1,17 @@
-"""Who may record which recovery choice, over HTTP."""
+"""A recovery choice as it is asked for: who may, of which run, which choices there are, and what else the body says."""
 
 import json
 from typing import Any
 
 import pytest
-from acme_records import (
-    FAY,
-    OPERATOR,
-    RUNS,
-    Record,
-    dead_letter,
-    grant,
-    person,
-    repository,
-    unit,
-    workflow_run,
-)
+from acme_asking import FAY, OPERATOR, choose, recorded, stored
+from acme_records import LEDGER, dead_letter, grant, person, repository, unit, workflow_run
 from serving import NOW_MS, Served, Who
 
 CHOICES = [
     *("retry_failed_effect", "retry_dead_letter", "resume_from_checkpoint", "reconcile_external_effect"),
     *("compensate_pending_effects", "compensate", "abandon_with_audit", "ignore_dead_letter"),
 ]
-LEDGER = repository("ledger")
-
-
-async def choose(
-    sidecar: Served, who: Who, choice: str = "compensate", run: str = "run", **more: Any
-) -> tuple[int, Any]:
-    """Status and body of a choice."""
-    answer = await sidecar.post(f"{RUNS}/{run}/resume-plan", who, {"choice": choice, **more})
-    return answer.status, answer.body
-
-
-async def recorded(sidecar: Served, run: str = "run") -> list[Record]:
-    """Every event of a run, as an operator sees them."""
-    events: list[Record] = (await sidecar.get(f"{RUNS}/{run}/events", OPERATOR))["events"]
-    return events
-
-
-async def stored(sidecar: Served, path: str) -> Any:
-    """One record as an operator sees it."""
-    return (await sidecar.get(f"/v1/records/{path}", OPERATOR))["record"]
 
 
 async def test_the_run_is_looked_for_before_the_actor(sidecar: Served) -> None:

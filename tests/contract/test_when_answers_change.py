@@ -1,102 +1,30 @@
-"""What one request holds fast, what answers never tell, and when they change, over HTTP."""
+"""When answers change: at once, at the very millisecond, and never while one is assembled."""
 
 import asyncio
-from base64 import urlsafe_b64decode
 from pathlib import Path
 from typing import Any
 
 import pytest
 import stores
+from acme_asking import FAY, offered, seen
 from acme_records import (
-    FAY,
-    LEA,
-    NONA,
-    RUNS,
-    Named,
+    FINANCE,
+    LEDGER,
     audit,
     dead_letter,
-    event,
     grant,
     ids,
     membership,
-    offered,
+    of_units,
     person,
-    repository,
     scope,
     unit,
-    unit_principal,
     workflow_run,
 )
+from routes import RUNS
 from serving import NOW_MS, Served, Who, kinds, served
 
 from sidecar.policy.current import Bundles
-
-LEDGER = repository("ledger")
-FINANCE = unit_principal("organization_unit/finance")
-DEAD_LETTERS = "/v1/records/dead_letter"
-
-
-async def seen(sidecar: Served, who: Who) -> list[str]:
-    """The dead letters that a caller sees, in the order of their ids."""
-    return sorted(ids((await sidecar.get(DEAD_LETTERS, who))["records"], "dead_letter_id"))
-
-
-def of_units(*names: str) -> list[Named]:
-    """One dead letter in each unit, named as the unit, and one in none."""
-    return [dead_letter("unscoped"), *(dead_letter(name, in_scope=scope(name)) for name in names)]
-
-
-async def test_hidden_and_absent_are_one(sidecar: Served) -> None:
-    """Whatever is hidden is answered as if it had never been: status, body and headers alike."""
-    inside = scope("finance")
-    await sidecar.take(
-        workflow_run("r-a", scope={"owning_org_unit_id": "finance"}), dead_letter("d-a", in_scope=inside)
-    )
-    for hidden, absent in (
-        (f"{RUNS}/r-a", f"{RUNS}/r-b"),
-        *((f"{RUNS}/r-a/{route}", f"{RUNS}/r-b/{route}") for route in ("reliability", "observability", "resume-plan")),
-        (f"{RUNS}/r-a/events", f"{RUNS}/r-b/events"),
-        (f"{RUNS}/r-a/snapshots/s", f"{RUNS}/r-b/snapshots/s"),
-        (f"{DEAD_LETTERS}/d-a", f"{DEAD_LETTERS}/d-b"),
-    ):
-        one, other = await sidecar.ask("GET", hidden, NONA), await sidecar.ask("GET", absent, NONA)
-        assert one.raw.replace(b"r-a", b"r-b") == other.raw
-        assert one.status == other.status
-        assert {**one.headers, "Date": ""} == {**other.headers, "Date": ""}
-
-
-async def test_cursors_are_one_callers_for_one_query(sidecar: Served) -> None:
-    """A cursor says nothing, is the same for the same place, and is refused from anybody or anywhere else."""
-    await sidecar.take(*of_units("finance"), *(dead_letter(f"a-dead-letter-{number}") for number in range(4)))
-    path = f"{DEAD_LETTERS}?limit=2&status=open"
-    cursor = (await sidecar.get(path, FAY))["next"]
-    assert (await sidecar.get(path, FAY))["next"] == cursor
-    assert "dead-letter" not in cursor
-    assert b"dead-letter" not in urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4))
-    page = await sidecar.get(f"{path}&cursor={cursor}", FAY)
-    assert page["count"] == 2
-    assert (await sidecar.get(f"{DEAD_LETTERS}?status=open&limit=9&cursor={cursor}", FAY))["count"] == 4
-    for other, who in (
-        (f"{path}&cursor={cursor}", LEA),
-        (f"{path}&cursor={cursor}", Who("umbrella", actor="fay", units="finance")),
-        (f"{DEAD_LETTERS}?limit=2&cursor={cursor}", FAY),
-        (f"{DEAD_LETTERS}?limit=2&status=ignored&cursor={cursor}", FAY),
-        (f"/v1/records/compensation?limit=2&status=open&cursor={cursor}", FAY),
-        (f"{path}&cursor={cursor[:-2]}", FAY),
-        (f"{path}&cursor=", FAY),
-        (f"{path}&cursor={'A' * 8_000}", FAY),
-    ):
-        status, body = await sidecar.refused(other, who)
-        assert (status, body["error"], body["parameter"]) == (400, "invalid_parameter", "cursor"), other
-
-
-async def test_no_answer_tells_of_writes(sidecar: Served) -> None:
-    """The revision in an answer is that of the policies: writing records that the caller does not see changes nothing."""
-    before = await sidecar.ask("GET", f"{RUNS}/run/events", FAY)
-    await sidecar.take(event("hidden", "run", 1, scope("legal")), grant("g", person("lea"), LEDGER), unit("legal"))
-    after = await sidecar.ask("GET", f"{RUNS}/run/events", FAY)
-    assert after.raw == before.raw
-    assert {**after.headers, "Date": ""} == {**before.headers, "Date": ""}
 
 
 async def test_answers_change_at_the_very_millisecond(sidecar: Served) -> None:

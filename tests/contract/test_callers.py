@@ -1,45 +1,11 @@
-"""Who a caller is, and what of the catalogue it is told, over HTTP."""
+"""Who a caller is: which units it holds, and whether it is an operator."""
 
 from typing import Any
 
 import pytest
-from acme_records import (
-    FAY,
-    LEA,
-    NONA,
-    OPERATOR,
-    RUNS,
-    Named,
-    binding,
-    dead_letter,
-    event,
-    grant,
-    ids,
-    membership,
-    offered,
-    person,
-    repository,
-    run_ids,
-    scope,
-    unit,
-    unit_principal,
-    workflow_run,
-)
+from acme_asking import FAY, OPERATOR, offered, seen
+from acme_records import FINANCE, LEDGER, dead_letter, grant, membership, of_units, person, scope, unit
 from serving import NOW_MS, Served, Who
-
-LEDGER = repository("ledger")
-FINANCE = unit_principal("organization_unit/finance")
-DEAD_LETTERS = "/v1/records/dead_letter"
-
-
-async def seen(sidecar: Served, who: Who) -> list[str]:
-    """The dead letters that a caller sees, in the order of their ids."""
-    return sorted(ids((await sidecar.get(DEAD_LETTERS, who))["records"], "dead_letter_id"))
-
-
-def of_units(*names: str) -> list[Named]:
-    """One dead letter in each unit, named as the unit, and one in none."""
-    return [dead_letter("unscoped"), *(dead_letter(name, in_scope=scope(name)) for name in names)]
 
 
 async def test_units_descend_until_a_disabled_one(sidecar: Served) -> None:
@@ -123,56 +89,3 @@ async def test_who_is_an_operator(sidecar: Served) -> None:
     assert await seen(sidecar, silent) == open_only
     assert await seen(sidecar, OPERATOR) == every
     assert await seen(sidecar, Who("umbrella", actor="ann")) == []
-
-
-async def test_two_questions_two_answers(sidecar: Served) -> None:
-    """A run that a grant opens for one person is shown to her with no more of the catalogue than she sees."""
-    held = {
-        "owning_org_unit_id": "finance",
-        "resource_scope": {"root": LEDGER},
-        "delegation_grant_ids": ["of finance", "of lea"],
-    }
-    await sidecar.take(
-        unit("finance"),
-        unit("legal"),
-        grant("of finance", FINANCE, LEDGER),
-        grant("of lea", person("lea"), LEDGER),
-        binding("b", LEDGER, data_class="regulated"),
-        workflow_run("run", scope=held),
-    )
-    assert await run_ids(sidecar, NONA) == []
-    lea = (await sidecar.get(f"{RUNS}/run", LEA))["enterprise_scope"]
-    assert lea["owning_org_unit"] is None
-    assert lea["summary"]["org_unit"] == "finance"
-    assert lea["org_unit_grants"] == []
-    assert lea["visible_knowledge_sources"] == []
-    assert lea["delegation_grant_authority"] == {"status": "invalid", "missing_grant_ids": ["of finance", "of lea"]}
-    fay = (await sidecar.get(f"{RUNS}/run", FAY))["enterprise_scope"]
-    assert fay["owning_org_unit"]["unit_id"] == "finance"
-    assert ids(fay["org_unit_grants"], "grant_id") == ["of finance"]
-    assert fay["delegation_grant_authority"] == {"status": "invalid", "missing_grant_ids": ["of lea"]}
-    assert fay["visible_knowledge_sources"] == []
-    for query, finders in (
-        ("?source_binding_id=b", (OPERATOR,)),
-        ("?data_class=regulated", (OPERATOR,)),
-        ("?delegation_grant_id=of_finance", ()),
-        ("?delegation_grant_id=of%20finance", (OPERATOR, FAY)),
-        ("?org_unit_id=finance", (OPERATOR, FAY, LEA)),
-    ):
-        for who in (OPERATOR, FAY, LEA):
-            assert await run_ids(sidecar, who, query) == (["run"] if who in finders else []), (query, who)
-
-
-async def test_each_record_is_judged_by_its_own_scope(sidecar: Served) -> None:
-    """A child without a scope is open though its run is not, and a child of a unit is closed though its run is open."""
-    await sidecar.take(
-        workflow_run("closed", scope={"owning_org_unit_id": "finance"}),
-        event("open child", "closed", 1),
-        workflow_run("open"),
-        event("closed child", "open", 1, scope("finance")),
-    )
-    assert (await sidecar.refused(f"{RUNS}/closed", NONA))[0] == 404
-    assert ids((await sidecar.get(f"{RUNS}/closed/events", NONA))["events"], "event_id") == ["open child"]
-    assert (await sidecar.get(f"{RUNS}/open", NONA))["events"] == []
-    assert (await sidecar.get(f"{RUNS}/open", NONA))["latest_event"] is None
-    assert ids((await sidecar.get(f"{RUNS}/open", FAY))["events"], "event_id") == ["closed child"]
