@@ -22,10 +22,24 @@ PATIENCE_S = 20.0
 PAUSE, RESUME = "SELECT pg_wal_replay_pause()", "SELECT pg_wal_replay_resume()"
 
 
-async def opened(pair: tuple[Server, Server], staleness_ms: int = STALENESS_MS) -> PostgresStore:
+async def opened(
+    pair: tuple[Server, Server], staleness_ms: int = STALENESS_MS, read_connections: int = 16
+) -> PostgresStore:
     return await PostgresStore.open(
-        pair[0].url(), Kinds({"note": NOTE}), refuse, read_url=pair[1].url(), read_staleness_ms=staleness_ms
+        pair[0].url(),
+        Kinds({"note": NOTE}),
+        refuse,
+        read_url=pair[1].url(),
+        read_staleness_ms=staleness_ms,
+        read_connections=read_connections,
     )
+
+
+async def told(store: PostgresStore, unit: str) -> tuple[bool, int]:
+    """Whether the replica answers, and how many notes of a unit the answer knows."""
+    async with store.snapshot(A) as snap:
+        [label] = [number for number, body in await snap.labels("note", 0) if body == b'{"unit":"%s"}' % unit.encode()]
+        return await on_replica(snap), await snap.sharing(label)
 
 
 async def on_replica(snap: Snapshot) -> bool:
@@ -75,12 +89,29 @@ async def test_no_answer_lacks_what_was_acknowledged_longer_ago_than_is_allowed(
         for number in range(10):
             await store.put([note(A, f"s{number}", number, "s")])
             await asyncio.sleep(0.31)
-            async with store.snapshot(A) as snap:
-                [label] = [number for number, body in await snap.labels("note", 0) if body == b'{"unit":"s"}']
-                assert await snap.sharing(label) == number + 1
+            assert (await told(store, "s"))[1] == number + 1
     finally:
         stop_and_go.cancel()
         await asyncio.wait([stop_and_go])
+        await tell(pair[1], RESUME)
+        await store.close()
+
+
+async def test_who_waited_for_a_connection_gets_what_is_fresh_then(pair: tuple[Server, Server]) -> None:
+    """What was acknowledged longer ago than is allowed is there when an answer begins, however long it waited to begin."""
+    store = await opened(pair, 200, read_connections=1)
+    await store.put([note(A, "w1", 1, "w")])
+    assert await eventually_on_replica(store, wanted=True)
+    try:
+        async with store.snapshot(A) as busy:
+            assert await on_replica(busy)
+            await tell(pair[1], PAUSE)
+            waiting = asyncio.create_task(told(store, "w"))
+            await asyncio.sleep(0.02)
+            await store.put([note(A, "w2", 2, "w")])
+            await asyncio.sleep(0.3)
+        assert await waiting == (False, 2)
+    finally:
         await tell(pair[1], RESUME)
         await store.close()
 

@@ -141,8 +141,7 @@ class PostgresStore:
     async def _of_replica(self, held: AsyncExitStack, tenant: Tenant) -> PostgresSnapshot | None:
         """A snapshot of the replica; None when there is none, or none that is fresh enough."""
         replica = self._replica
-        needed = None if replica is None else replica.needed()
-        if replica is None or needed is None:
+        if replica is None or replica.needed() is None:
             return None
         async with AsyncExitStack() as tried:
             try:
@@ -150,9 +149,10 @@ class PostgresStore:
             except StoreError as error:
                 replica.told(str(error))
                 return None
+            needed = replica.needed()  # only now: whoever waited for a connection asks for what is fresh behind that
             if found.store != self._id:
                 replica.told("store.read_url names another store than store.url")
-            elif found.history != needed.history or found.beat < needed.number:
+            elif needed is None or found.history != needed.history or found.beat < needed.number:
                 replica.told("it is behind")
             else:
                 replica.told(None)
