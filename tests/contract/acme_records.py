@@ -157,6 +157,12 @@ def binding(name: str, resource: Record, **more: Any) -> Named:
 
 LEDGER = repository("ledger")
 FINANCE = unit_principal("organization_unit/finance")
+DELEGATED: Record = {
+    "owning_org_unit_id": "finance",
+    "resource_scope": {"root": LEDGER},
+    "delegation_grant_ids": ["g"],
+}
+"""The scope of a run of the finance unit that names one grant."""
 
 
 def of_units(*names: str) -> list[Named]:

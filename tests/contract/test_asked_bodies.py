@@ -79,5 +79,9 @@ async def test_the_body_is_read_before_the_run_and_understood_after(
     json = {"Content-Type": "application/json"}
     answer = await world.ask("POST", f"{RUNS}/gone/resume-plan", ANN, data=data, headers=json)
     assert (answer.status, answer.body["error"]) == (status, error)
-    asked = await world.ask("POST", f"{RUN}/resume-plan?limit=1", ANN, data=b'{"choice":"compensate"}', headers=json)
-    assert (asked.status, asked.body["error"], asked.body["parameter"]) == (400, "unknown_parameter", "limit")
+
+
+async def test_a_choice_has_no_parameters(world: Served) -> None:
+    """A choice is said in its body: the parameters of the plan itself are unknown to it."""
+    answer = await world.post(f"{RUN}/resume-plan?limit=1", ANN, {"choice": "compensate"})
+    assert (answer.status, answer.body["error"], answer.body["parameter"]) == (400, "unknown_parameter", "limit")

@@ -27,3 +27,10 @@ async def test_no_such_rows(world: Served) -> None:
         assert answer.status == 404
         assert set(answer.body) == {"error", "message", f"{row}_id"}
         assert (answer.body["error"], answer.body[f"{row}_id"]) == (f"stateful_{row}_not_found", "gone")
+
+
+@pytest.mark.parametrize("path", ["tool_effect/gone", "tool_effect/run-a/t-1", "no_such_kind/t-1", "no_such_kind"])
+async def test_no_such_record(world: Served, path: str) -> None:
+    """A record that is not there, under its kind or any other, is answered without a word about it."""
+    status, body = await world.refused(f"/v1/records/{path}", ANN)
+    assert (status, body["error"], set(body)) == (404, "record_not_found", {"error", "message"})

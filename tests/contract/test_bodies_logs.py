@@ -2,7 +2,7 @@
 
 from routes import RUNS
 from serving import Served
-from small_world import ANN
+from small_world import ANN, Record
 from small_world_served import AUTHORITY, EVENTS_SERVED, SNAPSHOTS_SERVED
 
 
@@ -11,7 +11,7 @@ async def test_events(world: Served) -> None:
     named = {"run_id": "run-a", "sequence_scope": "stateful_runtime", **AUTHORITY}
     both = {**named, "events": EVENTS_SERVED, "count": 2, "last_seq": 2, "limit": 250}
     assert await world.get(f"{RUNS}/run-a/events", ANN) == both
-    none = {**named, "run_id": "run-w", "events": [], "count": 0, "last_seq": None, "limit": 250}
+    none: Record = {**named, "run_id": "run-w", "events": [], "count": 0, "last_seq": None, "limit": 250}
     assert await world.get(f"{RUNS}/run-w/events", ANN) == none
 
 

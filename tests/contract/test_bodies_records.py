@@ -5,8 +5,8 @@ from small_world import ANN, FAILURE
 from small_world_served import EFFECTS_SERVED, RUN_A, WAITS_SERVED
 
 
-async def test_records(world: Served) -> None:
-    """A page of any kind, and one record by its key."""
+async def test_pages(world: Served) -> None:
+    """A page of a kind has whole records, says how many, and leads to the next while there is one."""
     page = await world.get("/v1/records/tool_effect?limit=1", ANN)
     cursor = page.pop("next")
     assert page == {"kind": "tool_effect", "records": EFFECTS_SERVED[:1], "count": 1, "limit": 1}
@@ -17,6 +17,10 @@ async def test_records(world: Served) -> None:
         "limit": 1,
         "next": None,
     }
+
+
+async def test_one_record(world: Served) -> None:
+    """One record is told whole by its key, that of a run with what its recovery rests on."""
     assert await world.get("/v1/records/wait/run-a/w-2", ANN) == {"record": WAITS_SERVED[1]}
     recovery = {
         "completed_nodes": ["node-a"],
@@ -25,6 +29,3 @@ async def test_records(world: Served) -> None:
         "last_failure": FAILURE,
     }
     assert await world.get("/v1/records/automation_run/run-a", ANN) == {"record": {**RUN_A, "recovery": recovery}}
-    for path in ("tool_effect/gone", "tool_effect/run-a/t-1", "no_such_kind/t-1", "no_such_kind"):
-        status, body = await world.refused(f"/v1/records/{path}", ANN)
-        assert (status, body["error"], set(body)) == (404, "record_not_found", {"error", "message"})

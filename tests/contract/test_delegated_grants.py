@@ -1,8 +1,11 @@
 """The grants that a run names: which of them count, what they open, and who is told of them."""
 
+from typing import Any
+
 import pytest
 from acme_asking import FAY, LEA, NONA, OPERATOR, run_ids
 from acme_records import (
+    DELEGATED,
     FINANCE,
     LEDGER,
     Named,
@@ -19,12 +22,6 @@ from acme_records import (
 from routes import RUNS
 from serving import NOW_MS, Served
 
-DELEGATED = {
-    "owning_org_unit_id": "finance",
-    "resource_scope": {"root": LEDGER},
-    "delegation_grant_ids": ["g"],
-}
-
 
 async def authority(sidecar: Served, query: str = "?delegation_grant_id=g") -> tuple[str, list[str], list[str]]:
     """What an operator is told of the run's grants: status, missing ids, and the runs that the filter finds."""
@@ -32,9 +29,9 @@ async def authority(sidecar: Served, query: str = "?delegation_grant_id=g") -> t
     return row["status"], row["missing_grant_ids"], await run_ids(sidecar, OPERATOR, query)
 
 
-def deny(**more: object) -> Named:
+def deny(**more: Any) -> Named:
     """A grant that denies the finance unit the ledger."""
-    return grant("denial", **{"to": FINANCE, "resource": LEDGER, "effect": "deny", "permissions": [], **more})  # type: ignore[arg-type]
+    return grant("denial", **{"to": FINANCE, "resource": LEDGER, "effect": "deny", "permissions": [], **more})
 
 
 @pytest.mark.parametrize(
@@ -121,11 +118,7 @@ async def test_denies_do_not_touch_own_units(sidecar: Served) -> None:
 
 async def test_two_questions_two_answers(sidecar: Served) -> None:
     """A run that a grant opens for one person is shown to her with no more of the catalogue than she sees."""
-    held = {
-        "owning_org_unit_id": "finance",
-        "resource_scope": {"root": LEDGER},
-        "delegation_grant_ids": ["of finance", "of lea"],
-    }
+    held = {**DELEGATED, "delegation_grant_ids": ["of finance", "of lea"]}
     await sidecar.take(
         unit("finance"),
         unit("legal"),

@@ -35,12 +35,9 @@ async def test_what_is_kept_of_a_record(sidecar: Served) -> None:
     assert answer.raw == orjson.dumps(answer.body, option=orjson.OPT_SORT_KEYS)
 
 
-LEGAL = {"owning_org_unit_id": "legal"}
-
-
 async def test_a_run_that_ends_keeps_its_scope(sidecar: Served) -> None:
     """An engine drops a run's definition when it ends; the run still belongs to whom it belonged."""
-    held = {**LEGAL, "policy_version_id": "pv"}
+    held = {"owning_org_unit_id": "legal", "policy_version_id": "pv"}
     assert (await offered(sidecar, automation_run("run", 5, scope=held))).status == 200
     assert (await offered(sidecar, automation_run("run", 6, status="completed"))).status == 200
     found = await sidecar.get(f"{RUNS}/run", OPERATOR)

@@ -2,59 +2,39 @@
 
 import hashlib
 import json
-import shutil
 from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
-from acme_asking import AUDITOR, FAY, NONA, OPERATOR, run_ids
+from acme_asking import AUDITOR, FAY, NONA, OPERATOR, choose, run_ids, stored
 from acme_records import audit, dead_letter, decision, effect, ids, wait, workflow_run
+from masking import masking
 from routes import RELIABILITY, RUNS
-from serving import Served, kinds, served
+from serving import Served, Who, served
 
 from sidecar.policy.current import Bundles
-from sidecar.shipped import shipped
 
-MASKING = """\
-apiVersion: sidecar/v1
-policy: masking
-description: Only operators see why, how and of whom.
-applies_to: [wait, dead_letter, policy_decision, protected_audit_event, workflow_run]
-rules:
-  - allow: everyone
-    when: "true"
-"""
 MASKS = {
-    "wait": "reason",
-    "dead_letter": "source_type",
-    "policy_decision": "tool",
-    "protected_audit_event": "payload",
-    "workflow_run": "scope.owner_principal",
+    "wait": ["reason"],
+    "dead_letter": ["source_type"],
+    "policy_decision": ["tool"],
+    "protected_audit_event": ["payload"],
+    "workflow_run": ["scope.owner_principal"],
 }
 RECEIPT = {"to": "lead@example.org"}
 
 
 @pytest.fixture(scope="session")
-def masking(tmp_path_factory: pytest.TempPathFactory) -> Bundles:
-    """The shipped policies and one for each kind that masks a field of it."""
-    folder = tmp_path_factory.mktemp("masking") / "policies"
-    shutil.copytree(shipped("policies"), folder)
-    (folder / "bundle_test.yaml").unlink()
-    for kind, field in MASKS.items():
-        text = MASKING.replace("policy: masking", f"policy: masking-{kind.replace('_', '-')}")
-        text = text.replace(text[text.index("[") : text.index("]") + 1], f"[{kind}]")
-        mask = f'redact:\n  - field: record.{field}\n    unless: "caller.is_workspace_operator"\n'
-        (folder / f"masking_{kind}.yaml").write_text(text + mask, encoding="utf-8")
-    bundles = Bundles([folder], kinds())
-    assert bundles.reload().trouble is None
-    return bundles
+def bundles(tmp_path_factory: pytest.TempPathFactory) -> Bundles:
+    """The shipped policies, and one for each kind that masks a field of it."""
+    return masking(tmp_path_factory.mktemp("masked-answers") / "policies", MASKS)
 
 
 @pytest.fixture
-async def masked(tmp_path: Path, masking: Bundles) -> AsyncIterator[Served]:
+async def masked(tmp_path: Path, bundles: Bundles) -> AsyncIterator[Served]:
     """One run with a record of each kind that is masked, served under those policies."""
     owner = {"owner_principal": {"kind": "automation", "id": "secret-bot"}}
-    async with served(tmp_path, bundles=masking) as sidecar:
+    async with served(tmp_path, bundles=bundles) as sidecar:
         await sidecar.take(
             workflow_run("run", scope=owner),
             wait("w", "run", "waiting", reason="the merger"),
@@ -111,9 +91,9 @@ async def test_the_digest_is_of_the_stored_payload(masked: Served) -> None:
 
 async def test_a_filter_on_a_masked_field_finds_nothing(masked: Served) -> None:
     """A record in which the field is masked is found by no value of it, so that nobody learns it by asking."""
-    for query, rows in (("source_type=secret_type", "dead_letters"),):
-        assert (await masked.get(f"{RELIABILITY}?{query}", AUDITOR))[rows] == []
-        assert len((await masked.get(f"{RELIABILITY}?{query}", OPERATOR))[rows]) == 1
+    path = f"{RELIABILITY}?source_type=secret_type"
+    assert (await masked.get(path, AUDITOR))["dead_letters"] == []
+    assert len((await masked.get(path, OPERATOR))["dead_letters"]) == 1
     for query in ("owner_id=secret-bot", "owner_kind=automation"):
         assert await run_ids(masked, AUDITOR, f"?{query}") == []
         assert await run_ids(masked, OPERATOR, f"?{query}") == ["run"]
@@ -127,3 +107,18 @@ async def test_an_anchor_is_found_though_it_is_masked(masked: Served) -> None:
     await masked.take(dead_letter("older", at=5))
     page = await masked.get(f"{RELIABILITY}?after_id=d", AUDITOR)
     assert ids(page["dead_letters"], "dead_letter_id") == ["older"]
+
+
+async def test_the_answer_to_a_choice_is_masked_and_the_record_is_not(tmp_path: Path) -> None:
+    """What a policy masks is masked in the answer to a recovery choice too, and is kept in what is stored."""
+    bundles = masking(tmp_path / "policies", {"dead_letter": ["reason", "metadata"]})
+    async with served(tmp_path, bundles=bundles) as sidecar:
+        await sidecar.take(workflow_run("run"), dead_letter("d", reason="the account number", metadata={"kept": True}))
+        rex = Who(actor="rex", units="", roles="recovery_operator")
+        status, body = await choose(sidecar, rex, dead_letter_id="d")
+        row = body["disposition"]["dead_letter"]
+        assert (status, row["status"], row["reason"]) == (200, "linked_to_compensation", None)
+        assert "metadata" not in row
+        kept = await stored(sidecar, "dead_letter/d")
+        assert (kept["reason"], kept["metadata"]) == ("the account number", {"kept": True})
+        assert kept["status"] == "linked_to_compensation"

@@ -1,7 +1,6 @@
 """Nobody can ask for what is masked for them: through every door an answer is the same whatever the masked value is."""
 
 import json
-import shutil
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
@@ -22,11 +21,11 @@ from acme_records import (
     wait,
     workflow_run,
 )
+from masking import masking
 from routes import RELIABILITY, RUNS
 from serving import Served, Who, kinds, served
 
 from sidecar.policy.current import Bundles
-from sidecar.shipped import shipped
 
 MASKS = {
     "workflow_run": ["phase", "workflow_id", "trigger_type", "trigger_event", "source_event_id"],
@@ -41,32 +40,13 @@ MASKS = {
     "source_binding": ["connector_id", "state"],
 }
 """Every property of these kinds that clients filter by and that can be masked, or that one of those is made of."""
-POLICY = """\
-apiVersion: sidecar/v1
-policy: masking-{name}
-applies_to: [{kind}]
-rules:
-  - allow: everyone
-    when: "true"
-redact:
-"""
-MASK = '  - field: record.{field}\n    unless: "caller.is_workspace_operator"\n'
 
 
 @pytest.fixture(scope="module")
 def bundles(tmp_path_factory: pytest.TempPathFactory) -> Bundles:
-    """The shipped policies, and one for each kind that masks all of that."""
+    """The shipped policies, and one for each kind that masks all of that; without those that hide bindings from auditors."""
     folder = tmp_path_factory.mktemp("masked-filters") / "policies"
-    shutil.copytree(shipped("policies"), folder)
-    for name in ("bundle_test.yaml", "catalogue.yaml", "catalogue_test.yaml"):
-        (folder / name).unlink()  # whose rules hide bindings from auditors
-    for kind, fields in MASKS.items():
-        head = POLICY.format(name=kind.replace("_", "-"), kind=kind)
-        text = head + "".join(MASK.format(field=field) for field in fields)
-        (folder / f"masking_{kind}.yaml").write_text(text, encoding="utf-8")
-    found = Bundles([folder], kinds())
-    assert found.reload().trouble is None
-    return found
+    return masking(folder, MASKS, without=("catalogue.yaml", "catalogue_test.yaml"))
 
 
 def world(word: str, at: int, *, settled: bool) -> list[Named]:

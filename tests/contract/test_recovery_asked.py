@@ -1,11 +1,11 @@
-"""A recovery choice as it is asked for: who may, of which run, which choices there are, and what else the body says."""
+"""Asking for a recovery choice: who may, which choices there are, and what else a body says."""
 
 import json
 from typing import Any
 
 import pytest
 from acme_asking import FAY, OPERATOR, choose, recorded, stored
-from acme_records import LEDGER, dead_letter, grant, person, repository, unit, workflow_run
+from acme_records import LEDGER, Record, dead_letter, grant, person, repository, unit, workflow_run
 from serving import NOW_MS, Served, Who
 
 CHOICES = [
@@ -101,7 +101,7 @@ async def test_the_actor_is_who_asks(sidecar: Served) -> None:
 async def test_blank_ids_are_absent(sidecar: Served) -> None:
     """A blank id names no row."""
     await sidecar.take(workflow_run("run"))
-    blank = {"dead_letter_id": "", "compensation_id": " \t", "target_effect_id": "\u3000", "reason": None}
+    blank: Record = {"dead_letter_id": "", "compensation_id": " \t", "target_effect_id": "\u3000", "reason": None}
     status, body = await choose(sidecar, OPERATOR, **blank)
     assert (status, body["disposition"]) == (200, None)
     [event_] = await recorded(sidecar)

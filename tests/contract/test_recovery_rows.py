@@ -1,27 +1,20 @@
 """Which rows a recovery choice may change."""
 
-import shutil
-from pathlib import Path
-
 import pytest
 from acme_asking import OPERATOR, choose, recorded, stored
 from acme_records import Record, compensation, dead_letter, scope, workflow_run
 from routes import RUNS
-from serving import Served, Who, kinds, served
-
-from sidecar.policy.current import Bundles
-from sidecar.shipped import shipped
+from serving import Served, Who
 
 SUPERSEDED = {"superseded_by_success": True, "superseded_by_effect_id": "e", "superseded_at_ms": 5}
 
 
 async def test_rows_are_of_that_run(sidecar: Served) -> None:
     """A row of another run, of no run, or hidden from the caller is not there."""
-    no_run = {"run_id": None}
     await sidecar.take(
         workflow_run("run"),
         dead_letter("d-other", run_id="other"),
-        dead_letter("d-none", **no_run),
+        ("dead_letter", {**dead_letter("d-none")[1], "run_id": None}),
         dead_letter("d-hidden", in_scope=scope("legal")),
         compensation("c-other", run_id="other"),
     )
@@ -82,38 +75,3 @@ async def test_all_of_a_choice_or_nothing(sidecar: Served) -> None:
         assert found == status
         assert await stored(sidecar, "dead_letter/d") == before
         assert await recorded(sidecar) == []
-
-
-MASKING = """\
-apiVersion: sidecar/v1
-policy: masking
-description: The reason of a dead letter is for operators.
-applies_to: [dead_letter]
-rules:
-  - allow: everyone
-    when: "true"
-redact:
-  - field: record.reason
-    unless: "caller.is_workspace_operator"
-  - field: record.metadata
-    unless: "caller.is_workspace_operator"
-"""
-
-
-async def test_the_answer_is_masked_and_the_record_is_not(tmp_path: Path) -> None:
-    """What a policy masks is masked in the answer to a choice too, and is kept in what is stored."""
-    shutil.copytree(shipped("policies"), tmp_path / "policies")
-    (tmp_path / "policies" / "masking.yaml").write_text(MASKING, encoding="utf-8")
-    (tmp_path / "policies" / "bundle_test.yaml").unlink()
-    bundles = Bundles([tmp_path / "policies"], kinds())
-    assert bundles.reload().trouble is None
-    async with served(tmp_path, bundles=bundles) as sidecar:
-        await sidecar.take(workflow_run("run"), dead_letter("d", reason="the account number", metadata={"kept": True}))
-        rex = Who(actor="rex", units="", roles="recovery_operator")
-        status, body = await choose(sidecar, rex, dead_letter_id="d")
-        row = body["disposition"]["dead_letter"]
-        assert (status, row["status"], row["reason"]) == (200, "linked_to_compensation", None)
-        assert "metadata" not in row
-        kept = await stored(sidecar, "dead_letter/d")
-        assert (kept["reason"], kept["metadata"]) == ("the account number", {"kept": True})
-        assert kept["status"] == "linked_to_compensation"

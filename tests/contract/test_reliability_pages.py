@@ -68,18 +68,18 @@ async def test_filters_do_not_hide_the_anchor(sidecar: Served) -> None:
         assert page["pagination"]["after_collection"] == "dead_letters"
 
 
-_BOUND = 50
-_NAMED = {at: [(f"{at}{letter}", 10 * number) for number, letter in enumerate("fbdace")] for at in (1, 2, 3)}
+BOUND = 50
+NAMED = {at: [(f"{at}{letter}", 10 * number) for number, letter in enumerate("fbdace")] for at in (1, 2, 3)}
 
 
 @pytest.mark.parametrize("limit", [1, 2, 3, 4, 12, 13])
 async def test_a_walk_meets_every_row_once(sidecar: Served, limit: int) -> None:
     """Following ``next`` gives every row that is left by the bound once, in order, however many share a time."""
-    rows = [dead_letter(f"d-{name}", at=at, created_at_ms=made) for at in (3, 2, 1) for name, made in _NAMED[at]]
+    rows = [dead_letter(f"d-{name}", at=at, created_at_ms=made) for at in (3, 2, 1) for name, made in NAMED[at]]
     await sidecar.take(*rows[::-1], *(dead_letter(f"hidden-{at}", at=at, in_scope=scope("legal")) for at in (1, 2, 3)))
-    expected = [f"d-{name}" for at in (3, 2, 1) for name, made in sorted(_NAMED[at]) if made < _BOUND]
+    expected = [f"d-{name}" for at in (3, 2, 1) for name, made in sorted(NAMED[at]) if made < BOUND]
     walked: list[str] = []
-    query = f"limit={limit}&before_created_at_ms={_BOUND}"
+    query = f"limit={limit}&before_created_at_ms={BOUND}"
     while query:
         page = await sidecar.get(f"{RELIABILITY}?{query}", FAY)
         walked += ids(page["dead_letters"], "dead_letter_id")

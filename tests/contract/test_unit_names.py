@@ -1,19 +1,18 @@
 """Units by their names: which spellings name one unit, and which name none."""
 
-from acme_asking import FAY, NONA, OPERATOR
+from acme_asking import FAY, NONA, OPERATOR, seen
 from acme_records import (
+    LEDGER,
     dead_letter,
     grant,
-    ids,
     membership,
     person,
-    repository,
     scope,
     unit,
     unit_principal,
     workflow_run,
 )
-from routes import RUNS
+from routes import DEAD_LETTERS, RUNS
 from serving import Served, Who
 
 
@@ -30,7 +29,7 @@ async def test_a_unit_is_known_by_any_of_its_spellings(sidecar: Served) -> None:
         Who(actor="fay", units=" FINANCE"),
         Who(actor="x", units="organization_unit/finance"),
     ):
-        found = (await sidecar.get("/v1/records/dead_letter", who))["records"]
+        found = (await sidecar.get(DEAD_LETTERS, who))["records"]
         assert sorted(row["scope"]["owning_org_unit_id"] for row in found) == sorted(spelled)
 
 
@@ -41,9 +40,8 @@ async def test_a_bare_id_of_two_units_is_neither(sidecar: Served) -> None:
         unit("finance", taxonomy_id="cost"),
         *(dead_letter(name, in_scope=scope(name)) for name in ("finance", "cost/finance", "organization_unit/finance")),
     )
-    for units, seen in (("finance", []), ("cost/finance", ["cost/finance"])):
-        found = await sidecar.get("/v1/records/dead_letter", Who(actor="fay", units=units))
-        assert ids(found["records"], "dead_letter_id") == seen
+    for units, expected in (("finance", []), ("cost/finance", ["cost/finance"])):
+        assert await seen(sidecar, Who(actor="fay", units=units)) == expected
 
 
 async def test_a_blank_unit_is_nobodys(sidecar: Served) -> None:
@@ -51,11 +49,11 @@ async def test_a_blank_unit_is_nobodys(sidecar: Served) -> None:
     await sidecar.take(
         unit("finance"),
         membership("m", " ", person("nona")),
-        grant("g", unit_principal(" "), repository("ledger")),
+        grant("g", unit_principal(" "), LEDGER),
         *(dead_letter(f"d{name}", in_scope=scope(name)) for name in (" ", "\t")),
     )
     for who in (FAY, NONA, Who(actor="nona", units=" , ,"), Who(actor=None, units=" ")):
-        assert (await sidecar.get("/v1/records/dead_letter", who))["count"] == 0
+        assert await seen(sidecar, who) == []
 
 
 async def test_the_owning_unit_is_found_in_any_spelling(sidecar: Served) -> None:
