@@ -1,4 +1,4 @@
-"""The house as it is planned: who may import whom, one door for each outside library, who may name a kind or read time."""
+"""What the code keeps to: who may import whom, one door for each outside library, who may name a kind or read time."""
 
 import ast
 import sys

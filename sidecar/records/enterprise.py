@@ -1,4 +1,4 @@
-"""The enterprise scope as the engines write it, read into a runtime scope (contract: Enterprise scope input).
+"""The enterprise scope as the engines write it, read into a runtime scope.
 
 A workflow run carries it as one object, taken as it stands. An automation run carries it in the metadata of its
 definition, spread over three members that override each other field by field, under several spellings.

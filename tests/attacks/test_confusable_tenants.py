@@ -1,4 +1,4 @@
-"""Attack 23: names of tenants, actors and units that look alike are not alike."""
+"""Names of tenants, actors and units that look alike are not alike."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""Attack 12: places in a collection that the caller was not given, all answered alike."""
+"""Places in a collection that the caller was not given, all answered alike."""
 
 import base64
 from pathlib import Path

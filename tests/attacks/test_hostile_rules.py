@@ -1,4 +1,4 @@
-"""Attack 10: rules and records made to hang, crash or fill the engine."""
+"""Rules and records made to hang, crash or fill the engine."""
 
 import time
 

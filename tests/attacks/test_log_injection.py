@@ -1,4 +1,4 @@
-"""Attack 21: what callers control never begins a line of a log, nor anything else in it."""
+"""What callers control never begins a line of a log, nor anything else in it."""
 
 import json
 import logging

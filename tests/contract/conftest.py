@@ -1,4 +1,8 @@
-"""Served sidecars: on an empty store, and on the small world."""
+"""What clients are promised over HTTP: paths, parameters, whole answers, and who is told what.
+
+Most tests put a few records of one organisation (``acme_records``) into an empty store and ask (``acme_asking``); those of
+whole bodies ask about a small world in which everything has a value somewhere.
+"""
 
 from collections.abc import AsyncIterator
 from pathlib import Path

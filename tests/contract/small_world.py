@@ -1,7 +1,7 @@
 """A small world in which every field of every answer has a value somewhere and is missing somewhere else.
 
-``RECORDS`` are handed over as a client writes them, nulls and empty lists included. What is served of them is not taken
-from any answer: it is built here from the shapes that the contract names.
+``RECORDS`` are handed over as a client writes them, nulls and empty lists included. What must be served of them stands in
+``small_world_served``; it was written by hand, and not taken from any answer.
 """
 
 from typing import Any

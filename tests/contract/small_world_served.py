@@ -1,4 +1,4 @@
-"""What the contract says is served of the small world: whole records, runs and summaries."""
+"""What must be served of the small world: whole records, runs and summaries."""
 
 from small_world import (
     BARE_SCOPE,

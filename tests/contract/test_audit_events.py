@@ -1,4 +1,4 @@
-"""Audit events: what is taken as one, and which of them a run is told to have."""
+"""Audit events: what is taken as one, and which of them are shown with a run."""
 
 from typing import Any
 

@@ -158,7 +158,7 @@ def test_a_sabotaged_engine_is_caught(sabotage: Callable[[pytest.MonkeyPatch], N
 
 @pytest.mark.parametrize("sabotage", HOUSES)
 async def test_a_sabotaged_house_is_caught(sabotage, monkeypatch, tmp_path) -> None:
-    """What is shown differs from the law within a few scenes, and no longer once the house is whole."""
+    """What is shown differs from the law within a few scenes, and no longer once it is mended."""
     for seed in range(MOST_SCENES):
         with monkeypatch.context() as patch:
             sabotage(patch)

@@ -1,10 +1,10 @@
-"""The ten scenarios of the runtime once more, with row-level security as a second wall: nothing that must be seen is lost by it."""
+"""The ten scenarios of a runtime once more, behind row-level security: nothing that must be seen is lost by that wall."""
 
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from test_seed import *  # noqa: F403 - the same tests, one for one
+from test_runtime_scenarios import *  # noqa: F403 - the same tests, one for one
 from walled import everything_walled
 
 

@@ -1,6 +1,7 @@
-"""Ten scenarios of the runtime, one for one, over real HTTP: records posted, and the runtime's own files loaded.
+"""Ten scenarios of a runtime, over real HTTP: what each read model shows of records that a runtime wrote.
 
-Each runs on a fresh store and in three ways, which must give the same answers.
+Each scenario runs on a fresh store and in three ways, which must give the same answers: the records are posted, or loaded
+from the files of the runtime's service, or from those of its test harness.
 """
 
 import json
@@ -12,7 +13,7 @@ from typing import Any
 import pytest
 from acme_asking import offered
 from runtime_layout import HARNESS, SERVICE, Layout, load_runtime, write_runtime
-from seed_records import (
+from scenario_records import (
     Record,
     at,
     automation_run,
@@ -69,7 +70,7 @@ async def serve(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator
 
 
 def who(of: Record) -> Who:
-    """The headers that the tests send for a tenant."""
+    """Somebody of a tenant, who says nothing of units or roles."""
     return Who(of["org_id"], of["workspace_id"], of["actor_id"])
 
 
