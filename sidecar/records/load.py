@@ -3,6 +3,7 @@
 import asyncio
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from contextlib import closing
 from dataclasses import dataclass, field
 from typing import Protocol
@@ -13,7 +14,7 @@ from sidecar.records.kind import Kinds
 from sidecar.records.ledger import Ledger
 from sidecar.records.sources import Placed, Source, Unfit
 from sidecar.records.spool import Spool
-from sidecar.records.store import STORED_OTHERWISE, LoadMark, Outcome, Prepared, Store
+from sidecar.records.store import STORED_OTHERWISE, LoadMark, Outcome, Prepared, Store, Tenant
 
 BATCH, BATCH_BYTES = 10_000, 16 * 1024 * 1024
 """What is written in one transaction, at most. More would keep other writers waiting, less writes pages again."""
@@ -90,14 +91,22 @@ class Load:
         """
         loaded = Loaded()
         with closing(Spool(self.intake)) as spool, closing(Ledger(self.kinds)) as ledger:
-            await _Reading(self, loaded, spool, ledger).read(sources)
+            reading = _Reading(self, loaded, spool, ledger)
+            await reading.read(sources)
             loaded.dropped = dict(sorted(self.intake.dropped.items()))
             loaded.exposed = ledger.open_children()
             loaded.load_id = spool.content_id
             if self.keep_going or not loaded.refused:
+                await self._manage(reading.managed)
                 await self._write(spool, loaded)
                 loaded.stored = True
         return loaded
+
+    async def _manage(self, tenants: AbstractSet[Tenant]) -> None:
+        """Let silence make nobody an operator where a membership was refused."""
+        if tenants:
+            async with self.store.mirror() as mirror:
+                await mirror.manage(tenants)
 
     async def _write(self, spool: Spool, loaded: Loaded) -> None:
         """Store the batches, except those that an interrupted load of the same content has stored."""
@@ -152,6 +161,8 @@ class _Reading:
     spool: Spool
     ledger: Ledger
     batches: dict[str, _Batch] = field(default_factory=dict)
+    managed: set[Tenant] = field(default_factory=set)
+    """The tenants of memberships that are refused."""
 
     async def read(self, sources: Iterable[Source]) -> None:
         watcher = self.load.watcher
@@ -166,6 +177,8 @@ class _Reading:
             await self._flush(kind)
 
     def _refuse(self, unfit: Unfit) -> None:
+        if unfit.managed is not None:
+            self.managed.add(unfit.managed)
         named = unfit.rejects[0].kind
         kind = named if named is not None and named in self.load.kinds else NO_KIND
         self.loaded.refused[kind] += 1

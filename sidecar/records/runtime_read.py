@@ -10,12 +10,16 @@ from pathlib import Path
 from typing import Any
 
 from sidecar.errors import Finding, FindingsError
+from sidecar.records.owner import owner_of
 from sidecar.records.places import BadJson, Places, line_of, read_placed, token
 from sidecar.records.projection import TERMINAL
 from sidecar.records.strict import read_json
 
 LOGS: Mapping[str, str] = {"events": "event", "protected_audit_events": "protected_audit_event"}
 """The stores of one record a line, to which the runtime appends, and their kinds."""
+
+MEMBERSHIPS = "org_unit_memberships"
+"""The store whose records say by being there that silence about units makes nobody an operator in their tenant."""
 
 _RELIABILITY = {
     "outbox": "outbox",
@@ -65,6 +69,8 @@ class RawRecord:
 def read_whole(store: str, path: Path, data: bytes, *, assume_unscoped: bool = False) -> Iterator[RawRecord]:
     """The records of a file of a store that is no log. Raises FindingsError before the first of them."""
     found = _SHAPES[store](_document(path, data))
+    if store == MEMBERSHIPS:
+        found = _owned(found)
     return found if assume_unscoped or KINDS[store] != ("automation_run",) else map(_scoped, found)
 
 
@@ -143,6 +149,15 @@ def _scoped(raw: RawRecord) -> RawRecord:
     if not lost:
         return raw
     return RawRecord(raw.path, raw.kind, {**run, "scope_unknown": True}, raw.number, raw.document, raw.pointer)
+
+
+def _owned(raws: Iterator[RawRecord]) -> Iterator[RawRecord]:
+    """Memberships, each of which says whose it is: one that does not may be the first of any tenant."""
+    found = list(raws)
+    for raw in found:
+        if owner_of(raw.record) is None:
+            raise refused(raw.path, raw.line, 1, "a membership that names no tenant; it might be anybody's")
+    return iter(found)
 
 
 def _members(document: Document, members: dict[str, Any], pointer: str, kind: str) -> Iterator[RawRecord]:

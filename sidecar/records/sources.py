@@ -8,8 +8,10 @@ from typing import BinaryIO, NamedTuple
 from sidecar.errors import ConfigError, Reject
 from sidecar.records.ingest import Intake
 from sidecar.records.lines import accept_line
+from sidecar.records.owner import owner_of
 from sidecar.records.runtime_files import RuntimeFiles
-from sidecar.records.store import Prepared
+from sidecar.records.runtime_read import KINDS, MEMBERSHIPS
+from sidecar.records.store import Prepared, Tenant
 
 SUFFIX = ".jsonl"
 _BUFFER = 1024 * 1024
@@ -27,11 +29,12 @@ class Placed(NamedTuple):
 
 
 class Unfit(NamedTuple):
-    """What is wrong with a record, and where it was read."""
+    """What is wrong with a record, and where it was read. ``managed`` is the tenant that a membership names."""
 
     path: str
     line: int
     rejects: list[Reject]
+    managed: Tenant | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +73,10 @@ class Runtime:
         """Every record. Raises FindingsError at a file that does not read whole."""
         for raw in self.files.records():
             result = intake.accept(raw.kind, raw.record, line=raw.line, default_tenant=True)
-            yield _placed(str(raw.path), raw.line, result)
+            if isinstance(result, list) and raw.kind in KINDS[MEMBERSHIPS]:
+                yield Unfit(str(raw.path), raw.line, result, owner_of(raw.record))
+            else:
+                yield _placed(str(raw.path), raw.line, result)
 
 
 Source = Lines | Runtime

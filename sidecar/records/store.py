@@ -1,6 +1,6 @@
 """The protocol every store keeps: one snapshot behind the tenant wall, pages over visible labels, one writer."""
 
-from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Collection, Iterable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from hashlib import blake2b
@@ -169,6 +169,9 @@ class Mirror(Protocol):
 
     async def delete(self, kind: str, tenant: Tenant, keys: Sequence[tuple[str, ...]]) -> None:
         """Remove records, append-only ones too; a key under which nothing is stored is none."""
+
+    async def manage(self, tenants: Collection[Tenant]) -> None:
+        """Have it stand that tenants had a membership, of which nothing is stored."""
 
 
 class Count(NamedTuple):

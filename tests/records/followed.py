@@ -13,6 +13,8 @@ from typing import Any
 import stores
 from record_samples import intake
 
+from sidecar.identity.caller import Identity
+from sidecar.identity.callers import Callers
 from sidecar.records.follow.follower import Follower
 from sidecar.records.load import Load, Refused
 from sidecar.records.runtime_files import find_runtime_files, runtime_files
@@ -78,6 +80,14 @@ async def held(store: Store, kinds: Iterable[str] = FOLLOWED) -> Held:
     """Everything that is stored of the kinds, of every tenant, by digests."""
     async with store.mirror() as mirror:
         return {(kind, one.tenant, one.key): one.content for kind in kinds async for one in mirror.held(kind)}
+
+
+async def silence_rules(store: Store, workspace: str = "main") -> bool:
+    """Whether a stranger who says nothing of units is an operator."""
+    tenant = Tenant("acme", workspace)
+    who = Identity.of({"tenant": {"org_id": "acme", "workspace_id": workspace}, "actor_id": "stranger"})
+    async with store.snapshot(tenant) as snap:
+        return (await Callers().caller(who, snap, LONG_AGO_S * 1_000)).is_workspace_operator
 
 
 class _Deaf:

@@ -1,7 +1,7 @@
 """What the records of the files come to: of several under one key one counts, as when all files are loaded in order."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from hashlib import blake2b
 from pathlib import Path
 from typing import NamedTuple
@@ -11,6 +11,7 @@ import orjson
 from sidecar.records.follow.cut import Signature
 from sidecar.records.ingest import Intake
 from sidecar.records.load import Refused
+from sidecar.records.owner import owner_of
 from sidecar.records.runtime_read import RawRecord
 from sidecar.records.store import Prepared, Tenant, content_digest
 
@@ -48,12 +49,15 @@ Chain = tuple[Entry, ...]
 
 @dataclass(frozen=True, slots=True)
 class FileState:
-    """A file as it was last read whole. ``refused`` are the records that do not validate, by their raw digests."""
+    """A file as it was last read whole.
+
+    ``refused`` are the records that do not validate, by their raw digests, and the tenants that they name.
+    """
 
     store: str
     signature: Signature
     entries: Mapping[bytes, Entry]
-    refused: frozenset[bytes] = frozenset()
+    refused: Mapping[bytes, Tenant | None] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +76,7 @@ def judge(raws: Iterable[RawRecord], before: FileState, rank: Rank, intake: Inta
     """
     entries: dict[bytes, Entry] = {}
     accepted: dict[bytes, Prepared] = {}
-    refused: set[bytes] = set()
+    refused: dict[bytes, Tenant | None] = {}
     faults: list[Refused] = []
     places: dict[bytes, int] = {}
     for place, raw in enumerate(raws):
@@ -82,18 +86,18 @@ def judge(raws: Iterable[RawRecord], before: FileState, rank: Rank, intake: Inta
         if known is not None:
             entries[digest] = known
         elif digest in before.refused:
-            refused.add(digest)
+            refused[digest] = before.refused[digest]
         else:
             result = accept(raw, intake)
             if isinstance(result, Prepared):
                 accepted[digest] = result
                 entries[digest] = _entry(result, rank._replace(place=place), digest)
             else:
-                refused.add(digest)
+                refused[digest] = owner_of(raw.record)
                 faults += result
     if len({entry.name for entry in entries.values()}) < len(entries):
         entries = {key: one._replace(rank=rank._replace(place=places[key])) for key, one in entries.items()}
-    return Judged(FileState(before.store, before.signature, entries, frozenset(refused)), accepted, faults)
+    return Judged(FileState(before.store, before.signature, entries, refused), accepted, faults)
 
 
 def accept(raw: RawRecord, intake: Intake) -> Prepared | list[Refused]:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from itertools import chain
 from pathlib import Path
 
-from sidecar.records.follow.cut import Cut, MovedOnError, Signature, take_cut
+from sidecar.records.follow.cut import CATALOGUE, Cut, MovedOnError, Signature, take_cut
 from sidecar.records.follow.entries import Name
 from sidecar.records.follow.keeping import Done, Log, Logs, batches, held_records, remove
 from sidecar.records.follow.logs import Reached, goes_on
@@ -20,7 +20,7 @@ from sidecar.records.kind import Kinds
 from sidecar.records.load import Refused
 from sidecar.records.runtime_files import RuntimeFiles
 from sidecar.records.runtime_read import KINDS, LOGS
-from sidecar.records.store import Prepared, Store, content_digest
+from sidecar.records.store import Prepared, Store, Tenant, content_digest
 
 MOST_TOLD = 20
 """Faults that are logged of one look."""
@@ -58,6 +58,7 @@ class Keeper:
     stay: Callable[[], Awaitable[None]]
     reading: Reading = field(init=False)
     _logs: dict[str, Followed] = field(default_factory=dict)
+    _managed: set[Tenant] = field(default_factory=set)
     _finished: bool = False
     _restless: int = 0
 
@@ -66,6 +67,8 @@ class Keeper:
 
     async def look(self, files: RuntimeFiles) -> bool:
         """Bring the store to what the files are; whether it is that now, but for files that are told to be wrong.
+
+        It is not while a file of the catalogue was never read: what it denies would be open.
 
         Raises StoreError, OSError, and MovedOnError when the files change too fast: another look may do better.
         """
@@ -92,7 +95,7 @@ class Keeper:
         self.progress.unreadable = tuple(sorted({one.store for one in torn}))
         if not torn:
             self.progress.equal_at_ms = began
-        return all(one.told for one in torn)
+        return all(one.told for one in torn) and self.reading.unread().isdisjoint(CATALOGUE)
 
     def _known(self) -> dict[Path, Signature]:
         """Every file that need not be read again, as it was when it was read."""
@@ -149,11 +152,13 @@ class Keeper:
         whole = self.reading.whole
         assert whole.held is not None
         narrow = {name: one for name, one in kept.items() if whole.held[name] != content_digest(one.doc, one.source)}
-        if not (plan.chains or plan.missing or narrow or logs):
+        unclear = whole.unclear() - self._managed
+        if not (plan.chains or plan.missing or narrow or logs or unclear):
             return
         compared: dict[str, Followed] = {}
         async with self.store.mirror() as mirror:
             await self.stay()  # in the transaction: a successor waits for its end before it compares
+            await mirror.manage(unclear)
             await remove(mirror, plan.missing)
             async for batch in batches(chain(narrow.values(), whole.records(plan, files, cut))):
                 await mirror.put(batch)
@@ -164,6 +169,7 @@ class Keeper:
                 compared[one.store] = Followed(one.path, reached, one.signature, len(done.faults) - before)
         done.removed += len(plan.missing)
         self._logs |= compared
+        self._managed |= unclear
 
     async def _append(self, grown: Log, done: Done) -> None:
         """Store what a log grew by. An interruption leaves it at the last batch that is stored."""

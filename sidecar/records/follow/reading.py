@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from sidecar.errors import FindingsError
-from sidecar.records.follow.cut import UNREADABLE, Cut, Signature
+from sidecar.records.follow.cut import CATALOGUE, UNREADABLE, Cut, Signature
 from sidecar.records.follow.whole import Whole
 from sidecar.records.load import Refused
 from sidecar.records.runtime_files import FOLDERS, RuntimeFiles
@@ -99,19 +99,28 @@ class Reading:
 
     def blind(self) -> set[str]:
         """The kinds of which a file does not read whole and was never read before: what it holds is not known."""
-        unread = [torn.store for path, torn in self.torn.items() if path not in self.whole.states]
-        return {kind for store in unread for kind in KINDS[store]}
+        return {kind for store in self.unread() for kind in KINDS[store]}
+
+    def unread(self) -> set[str]:
+        """The stores of which a file does not read whole and was never read before."""
+        return {torn.store for path, torn in self.torn.items() if path not in self.whole.states}
 
     def refused(self) -> int:
         """Records that do not validate."""
         return sum(len(state.refused) for state in self.whole.states.values())
+
+    def _left(self, path: Path, store: str) -> str:
+        """What becomes of a file that stays wrong."""
+        if path in self.whole.states:
+            return "what was last read of this file stays"
+        return "nothing is known of it" + (", so the store is not caught up" if store in CATALOGUE else "")
 
     def _tear(self, path: Path, torn: Torn, message: str) -> None:
         before = self.torn.get(path)
         if before is not None and before.signature == torn.signature:
             torn = Torn(torn.store, torn.signature, before.tries + 1)
         if torn.tries == PATIENCE:
-            log.error("%s; what was last read of this file stays", message)
+            log.error("%s; %s", message, self._left(path, torn.store))
         self.torn[path] = torn
 
 

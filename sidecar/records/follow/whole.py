@@ -22,8 +22,8 @@ from sidecar.records.follow.entries import (
 from sidecar.records.ingest import Intake
 from sidecar.records.load import Refused
 from sidecar.records.runtime_files import PLACES, RuntimeFiles
-from sidecar.records.runtime_read import KINDS, RawRecord, refused
-from sidecar.records.store import Prepared
+from sidecar.records.runtime_read import KINDS, MEMBERSHIPS, RawRecord, refused
+from sidecar.records.store import Prepared, Tenant
 
 MOST_PREPARED = 20_000
 """Accepted records that are kept until they are stored; others are read again then."""
@@ -59,6 +59,11 @@ class Whole:
     def doubtful(self) -> set[str]:
         """The kinds of which some record does not validate."""
         return {kind for state in self.states.values() if state.refused for kind in KINDS[state.store]}
+
+    def unclear(self) -> set[Tenant]:
+        """The tenants of which some membership does not validate."""
+        found = (state.refused.values() for state in self.states.values() if state.store == MEMBERSHIPS)
+        return {tenant for tenants in found for tenant in tenants if tenant is not None}
 
     def read(self, files: RuntimeFiles, cut: Cut, path: Path) -> list[Refused]:
         """Take up a file as it is at the cut; what is wrong with its records.

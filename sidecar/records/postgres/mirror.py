@@ -1,6 +1,6 @@
 """The PostgreSQL store made to follow whoever owns the truth of some kinds: all tenants, one transaction."""
 
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 from typing import Any
 
 from sidecar.records.layout import Table
@@ -36,6 +36,10 @@ class PostgresMirror:
     async def delete(self, kind: str, tenant: Tenant, keys: Sequence[tuple[str, ...]]) -> None:
         """Remove records, append-only ones too."""
         await self._writer.delete(tenant, kind, keys)
+
+    async def manage(self, tenants: Collection[Tenant]) -> None:
+        """Have it stand that tenants had a membership."""
+        await self._writer.manage(tenants)
 
 
 def _statement(table: Table) -> str:

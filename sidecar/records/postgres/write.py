@@ -6,7 +6,7 @@ has seen every lesser one.
 """
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 from uuid import UUID
 
@@ -110,6 +110,11 @@ class Writer:
             await self._authority(table, owned)
             await self._flush_counts()
         return removed
+
+    async def manage(self, tenants: Collection[Tenant]) -> None:
+        """Have it stand that tenants had a membership, though none is stored."""
+        await self.lock(tenants)
+        await self._connection.execute(_MANAGED, sorted(self._locked[tenant].tenant_id for tenant in tenants))
 
     async def conflicts(self, records: Sequence[Prepared]) -> list[int]:
         """The places of the append-only records that are stored already with other content. Nothing is written."""
@@ -256,6 +261,10 @@ _CREATE = (
 _AUTHORITY = (
     "UPDATE tenant SET authority_version = authority_version + 1, managed = managed OR $2 "
     "WHERE tenant_id = ANY($1::bigint[])"
+)
+_MANAGED = (
+    "UPDATE tenant SET authority_version = authority_version + 1, managed = true "
+    "WHERE tenant_id = ANY($1::bigint[]) AND NOT managed"
 )
 _COUNT = (
     "UPDATE label AS l SET records = l.records + k.change "

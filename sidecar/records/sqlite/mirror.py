@@ -1,7 +1,7 @@
 """The SQLite store made to follow whoever owns the truth of some kinds: all tenants, one transaction."""
 
 import sqlite3
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 from typing import Any
 
 from sidecar.records.layout import Table
@@ -38,6 +38,10 @@ class SqliteMirror:
     async def delete(self, kind: str, tenant: Tenant, keys: Sequence[tuple[str, ...]]) -> None:
         """Remove records, append-only ones too."""
         await self._run(lambda: self._writer.delete(tenant, kind, keys))
+
+    async def manage(self, tenants: Collection[Tenant]) -> None:
+        """Have it stand that tenants had a membership."""
+        await self._run(lambda: self._writer.manage(tenants))
 
     def _batch(self, table: Table, after: int) -> list[tuple[int, Held]]:
         """The next records in the order of their rows. They are digested here, so that no document is kept."""

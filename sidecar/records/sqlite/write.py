@@ -102,6 +102,15 @@ class Writer:
         self._flush_counts()
         return len(rows)
 
+    def manage(self, tenants: Iterable[Tenant]) -> None:
+        """Have it stand that tenants had a membership, though none is stored."""
+        for tenant in tenants:
+            self._connection.execute(
+                "UPDATE tenant SET authority_version = authority_version + 1, managed = 1 "
+                "WHERE tenant_id = ? AND managed = 0",
+                (self._tenant(tenant),),
+            )
+
     def conflicts(self, records: Sequence[Prepared]) -> list[int]:
         """The places of the append-only records that are stored already with other content. Nothing is written."""
         groups: dict[tuple[str, Tenant], list[int]] = {}
