@@ -13,6 +13,7 @@ from typing import Any
 
 import orjson
 
+from sidecar.http.stepping import in_thread
 from sidecar.policy.current import Bundles, Proof
 
 Message = dict[str, Any]
@@ -98,7 +99,7 @@ class Obedience:
     async def _carry_out(self, order: Message) -> Message | None:
         match order:
             case {"prepare": wanted}:
-                self._prepared = await asyncio.to_thread(self._prove)
+                self._prepared = await self._prepare(wanted)
                 found, trouble = self._prepared.bundle, self._prepared.trouble
                 return {"prepared": wanted, "found": None if found is None else found.revision, "trouble": trouble}
             case {"enforce": wanted} if (proof := self._prepared) is not None:
@@ -109,9 +110,10 @@ class Obedience:
                 self._bundles.settle(Proof(self._bundles.current, trouble))
         return None
 
-    def _prove(self) -> Proof:
+    async def _prepare(self, wanted: str) -> Proof:
+        """Read and compile the policies; the supervisor has proven those that are wanted."""
         try:
-            return self._bundles.prove()
+            return await in_thread(self._bundles.proving(wanted))
         except Exception:
             log.exception("the policies could not be read again")
             return Proof(None, "the policies could not be read again")

@@ -10,12 +10,12 @@ import selectors
 import signal
 import socket
 import time
-from dataclasses import dataclass
 from typing import Protocol
 
 from sidecar.http.forked import BROKEN, FAILED, Closeable, Signals, forked
-from sidecar.http.orders import Line, Message
+from sidecar.http.orders import Line
 from sidecar.http.rollout import Rollout
+from sidecar.http.worker import Worker
 from sidecar.policy.current import Bundles
 
 FIRST_DELAY_S, LONGEST_DELAY_S = 0.1, 10.0
@@ -49,30 +49,6 @@ class Job(Protocol):
         """The workers are about to be told to end: nobody more should be let in."""
 
 
-@dataclass
-class Worker:
-    """A place among the workers, and the process that has it now, if any."""
-
-    number: int
-    pid: int = 0
-    line: Line | None = None
-    ready: bool = False
-    since: float = 0.0
-    silent: int = 0
-    crashes: int = 0
-    due: float | None = 0.0
-
-    def tell(self, order: Message) -> None:
-        """Give an order; a worker that has stopped listening is killed, for it would stay with old policies."""
-        if self.line is not None and not self.line.tell(order):
-            self.replace("it takes no orders any more")
-
-    def replace(self, why: str) -> None:
-        """Kill its process, after which another is started."""
-        log.error("worker %d is killed: %s", self.number, why)
-        os.kill(self.pid, signal.SIGKILL)
-
-
 class Supervisor:
     """Runs a job in several processes until a signal says stop."""
 
@@ -91,15 +67,14 @@ class Supervisor:
 
         ``beat_s`` is how often each worker gives a sign of life.
         """
-        self._job, self._drain_s, self._beat_s = job, drain_s, beat_s
-        self._workers = [Worker(number) for number in range(1, workers + 1)]
+        self._job, self._beat_s = job, beat_s
+        self._workers = [Worker(number, drain_s + GRACE_S) for number in range(1, workers + 1)]
         self._rollout = Rollout(bundles, self._alive, every_s)
         self._signals = signals
         self._selector = selectors.DefaultSelector()
         self._next_beat = 0.0
         self._all_ready = False
         self._code: int | None = None
-        self._patience = 0.0
 
     def run(self) -> int:
         """Supervise until all have ended; the exit code."""
@@ -108,9 +83,9 @@ class Supervisor:
             while self._code is None or self._alive():
                 self._start_due()
                 self._listen()
+                for worker in self._alive():
+                    worker.kill_overdue(time.monotonic())
                 self._bury()
-                if self._code is not None and time.monotonic() >= self._patience:
-                    self._signal_all(signal.SIGKILL)
         return self._code
 
     def _alive(self) -> list[Worker]:
@@ -122,7 +97,8 @@ class Supervisor:
                 self._start(worker)
 
     def _start(self, worker: Worker) -> None:
-        worker.due, worker.ready, worker.silent, worker.since = None, False, 0, time.monotonic()
+        worker.due, worker.overdue, worker.since = None, None, time.monotonic()
+        worker.ready, worker.silent = False, 0
         useless: list[Closeable] = [self._signals, self._selector]
         useless += [other.line for other in self._workers if other.line is not None]
         try:
@@ -151,11 +127,12 @@ class Supervisor:
     def _due(self) -> float:
         """Seconds until something has to be done even if nothing happens."""
         now = time.monotonic()
-        if self._code is not None:
-            return max(0.1, self._patience - now)
-        waits = [max(0.0, worker.due - now) for worker in self._workers if worker.due is not None]
-        rollout = self._rollout.due(now)
-        return min([max(0.0, self._next_beat - now), *waits, *([] if rollout is None else [rollout])])
+        instants = [worker.overdue for worker in self._alive()]
+        if self._code is None:
+            instants += [self._next_beat, *(worker.due for worker in self._workers)]
+        waits = [max(0.0, instant - now) for instant in instants if instant is not None]
+        rollout = self._rollout.due(now) if self._code is None else None
+        return min([*waits, *([] if rollout is None else [rollout])], default=0.0)
 
     def _hear(self, worker: Worker) -> None:
         """Act on what a worker tells, if anything is left to hear."""
@@ -209,7 +186,9 @@ class Supervisor:
                 worker.pid = 0
                 self._job.left(worker.number)
                 self._rollout.gone(worker.number)
-                if self._code is None:
+                if worker.overdue is not None:
+                    worker.due = time.monotonic()
+                elif self._code is None:
                     self._ended(worker, os.waitstatus_to_exitcode(status))
 
     def _ended(self, worker: Worker, code: int) -> None:
@@ -227,10 +206,6 @@ class Supervisor:
 
     def _stop(self, code: int) -> None:
         self._code = code
-        self._patience = time.monotonic() + self._drain_s + GRACE_S
         self._job.ending()
-        self._signal_all(signal.SIGTERM)
-
-    def _signal_all(self, number: signal.Signals) -> None:
         for worker in self._alive():
-            os.kill(worker.pid, number)
+            worker.end()

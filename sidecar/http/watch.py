@@ -3,6 +3,7 @@
 import asyncio
 import logging
 
+from sidecar.http.stepping import in_thread
 from sidecar.policy.current import Bundles, Fingerprint, Reload
 
 log = logging.getLogger(__name__)
@@ -46,11 +47,11 @@ class Watch:
 
     async def _reload(self) -> None:
         try:
-            outcome = await asyncio.to_thread(self._bundles.reload)
+            proof = await in_thread(self._bundles.proving())
         except Exception:
             log.exception("the policies could not be read again; those in force stay")
             return
-        tell(outcome)
+        tell(self._bundles.settle(proof))
 
 
 def tell(outcome: Reload) -> None:

@@ -13,6 +13,7 @@ from sidecar.policy.compiling import Parsed, Problems, Typing, compiled_policy
 from sidecar.policy.load import PolicyDocument, load_policy
 from sidecar.policy.rules import KindPolicies, Rule
 from sidecar.policy.sense import refuse_senseless
+from sidecar.policy.steps import Steps, whole
 from sidecar.records.kind import Kinds
 from sidecar.records.schemas import load_schema, shipped_schemas
 from sidecar.validated import nearest
@@ -60,6 +61,11 @@ def build(folders: Sequence[Path], kinds: Kinds, *, labels_only: bool = False) -
     With ``labels_only`` a rule that has to be judged record by record is an error. Raises ConfigError for a folder that
     is not there, PolicyError with every finding in every file.
     """
+    return whole(building(folders, kinds, labels_only=labels_only))
+
+
+def building(folders: Sequence[Path], kinds: Kinds, *, labels_only: bool = False) -> Steps[Bundle]:
+    """As ``build``, kind by kind."""
     problems = Problems()
     documents = tuple(_documents(folders, problems))
     _check_names(documents, kinds, problems)
@@ -68,6 +74,7 @@ def build(folders: Sequence[Path], kinds: Kinds, *, labels_only: bool = False) -
     parsed = [Parsed(document, problems) for document in documents]
     compiled: dict[str, KindPolicies] = {}
     for name, kind in kinds.items():
+        yield
         typing = Typing.of(kind, caller_type)
         policies = [compiled_policy(one, typing, problems) for one in parsed if _applies(one.policy, name)]
         compiled[name] = KindPolicies(kind, tuple(policies))

@@ -6,9 +6,10 @@ from pathlib import Path
 from threading import Lock
 
 from sidecar.errors import FindingsError, SidecarError
-from sidecar.policy.bundle import Bundle, build
+from sidecar.policy.bundle import Bundle, building
 from sidecar.policy.results import SuiteResult
-from sidecar.policy.suite import run
+from sidecar.policy.steps import Steps, whole
+from sidecar.policy.suite import running
 from sidecar.records.kind import Kinds
 
 MOST_TOLD = 5
@@ -86,12 +87,15 @@ class Bundles:
         Takes a second or so: call it in a thread. Reloads wait for each other, so that the files read last win.
         """
         with self._reloading:
-            return self.settle(self.prove())
+            return self.settle(whole(self.proving()))
 
-    def prove(self) -> Proof:
-        """Read, compile and prove the files, and leave in force what is. Takes a second or so."""
+    def proving(self, known: str | None = None) -> Steps[Proof]:
+        """Read, compile and prove the files step by step, and leave in force what is.
+
+        The suites of policies whose revision is ``known`` to hold are not run again.
+        """
         self._read = self.fingerprint()
-        return self._proven()
+        return (yield from self._proven(known))
 
     def settle(self, proof: Proof) -> Reload:
         """Put a proven bundle in force; or leave in force what is, and keep what is wrong with the files."""
@@ -110,10 +114,12 @@ class Bundles:
         """Changes when a file does. Taken before a reload, so that a change during it is seen at the next look."""
         return tuple(sorted(seen for folder in self._folders for seen in _seen(folder)))
 
-    def _proven(self) -> Proof:
+    def _proven(self, known: str | None) -> Steps[Proof]:
         try:
-            bundle = build(self._folders, self._kinds, labels_only=self._labels_only)
-            results = run(bundle, witness=False)
+            bundle = yield from building(self._folders, self._kinds, labels_only=self._labels_only)
+            if bundle.revision == known:
+                return Proof(bundle)
+            results = yield from running(bundle, witness=False)
         except FindingsError as error:
             return Proof(None, _told([str(finding) for finding in error.findings]))
         except SidecarError as error:

@@ -18,6 +18,7 @@ from sidecar.policy.load import SuiteDocument, load_suite
 from sidecar.policy.results import Case, Coverage, Results, SuiteResult
 from sidecar.policy.rules import WALL
 from sidecar.policy.standing import Authority
+from sidecar.policy.steps import Steps, whole
 from sidecar.records.canonical import policy_view
 from sidecar.records.ingest import Intake
 from sidecar.records.places import names
@@ -34,9 +35,16 @@ def run(bundle: Bundle, *, holding: str | None = None, witness: bool = True) -> 
     With ``holding`` only the cases whose name holds it, and no demand on coverage. Without ``witness`` cel-python is
     not asked (a reload has no time for it). Findings are in the results; nothing is raised for them.
     """
+    return whole(running(bundle, holding=holding, witness=witness))
+
+
+def running(bundle: Bundle, *, holding: str | None = None, witness: bool = True) -> Steps[Results]:
+    """As ``run``, case by case."""
     second = _witness() if witness else None
-    suites = tuple(run_suite(bundle, stem, path, holding, second) for stem, path in bundle.suites())
-    return Results(suites, () if holding else bundle.notes)
+    suites = []
+    for stem, path in bundle.suites():
+        suites.append((yield from _running(bundle, stem, path, holding, second)))
+    return Results(tuple(suites), () if holding else bundle.notes)
 
 
 def _witness() -> "Witness":
@@ -45,18 +53,21 @@ def _witness() -> "Witness":
     return Witness.of_callers()
 
 
-def run_suite(
-    bundle: Bundle, stem: str, path: Path, holding: str | None = None, witness: "Witness | None" = None
-) -> SuiteResult:
+def _running(
+    bundle: Bundle, stem: str, path: Path, holding: str | None, witness: "Witness | None"
+) -> Steps[SuiteResult]:
     """Run one suite file. Findings are in the result."""
     try:
         suite = Suite.read(bundle, stem, path)
     except PolicyError as error:
         return SuiteResult(stem, str(path), findings=error.findings)
-    cases = tuple(case for case in suite.cases(witness) if holding is None or holding in case.name)
+    cases = []
+    for case in suite.cases(witness):
+        yield
+        cases += [case] if holding is None or holding in case.name else []
     coverage = suite.coverage()
     findings = () if holding else tuple(suite.uncovered(coverage))
-    return SuiteResult(stem, str(path), cases, coverage, findings)
+    return SuiteResult(stem, str(path), tuple(cases), coverage, findings)
 
 
 @dataclass(frozen=True)

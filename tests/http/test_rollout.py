@@ -9,7 +9,8 @@ import pytest
 from sidecar.http.orders import Message
 from sidecar.http.rollout import LONGEST_S, Rollout
 from sidecar.policy.bundle import Bundle
-from sidecar.policy.current import Bundles, Fingerprint, Proof, Reload
+from sidecar.policy.current import Bundles, Fingerprint, Proof
+from sidecar.policy.steps import Steps, whole
 
 
 @dataclass
@@ -18,15 +19,17 @@ class Files(Bundles):
 
     revision: str | None = "r1"
     now: Fingerprint = (("a.yaml", 1, 1),)
+    steps: int = 0
 
     def __post_init__(self) -> None:
         super().__init__([], cast("Any", {}))
-        self.settle(self.prove())
+        self.settle(whole(self.proving()))
 
     def fingerprint(self) -> Fingerprint:
         return self.now
 
-    def _proven(self) -> Proof:
+    def _proven(self, known: str | None) -> Steps[Proof]:
+        yield from (None,) * self.steps
         if self.revision is None:
             return Proof(None, "wrong")
         return Proof(cast("Bundle", SimpleNamespace(revision=self.revision)))
@@ -43,12 +46,14 @@ class Told:
     number: int
     orders: list[Message] = field(default_factory=list)
     replaced: list[str] = field(default_factory=list)
+    settled: bool = True
 
     def tell(self, order: Message) -> None:
         self.orders.append(order)
 
     def replace(self, why: str) -> None:
         self.replaced.append(why)
+        self.settled = False
 
 
 @dataclass
@@ -110,6 +115,47 @@ def test_a_worker_that_starts_meanwhile_is_led_along(world: World) -> None:
     assert world.orders == [[{"prepare": "r2"}, {"enforce": "r2"}]] * 3
     world.rollout.born(fourth := Told(4))
     assert fourth.orders == []
+
+
+def test_policies_are_proven_step_by_step(world: World) -> None:
+    """Each turn takes one step, and the next is due at once; nobody is told anything before the last."""
+    world.files.steps = 3
+    world.asked("r2")
+    for now in (1.0, 2.0):
+        assert (world.rollout.due(now), world.orders) == (0.0, [[], []])
+        world.rollout.turn(now, asked=False)
+    assert world.orders == [[], []]
+    world.rollout.turn(3.0, asked=False)
+    assert world.orders == [[{"prepare": "r2"}]] * 2
+
+
+def test_workers_have_the_longer_the_longer_proving_took(world: World) -> None:
+    """Their time begins when the policies are proven, and grows by what that took for each that shares the machine."""
+    world.files.steps = 1
+    world.asked("r2")
+    world.rollout.turn(100.0, asked=False)
+    assert world.orders == [[{"prepare": "r2"}]] * 2
+    assert world.rollout.due(100.0) == LONGEST_S + 200
+
+
+def test_workers_left_behind_are_replaced_one_after_the_other(world: World) -> None:
+    """The next one's turn comes when the one before has a successor that answers; who caught up meanwhile stays."""
+    world.workers += [Told(3), Told(4)]
+    world.asked("r2")
+    world.rollout.prepared(4, "r2", "r2")
+    world.rollout.turn(LONGEST_S, asked=False)
+    assert world.in_force == "r2"
+    late = ["it has not prepared the new policies within 30 s"]
+    assert [worker.replaced for worker in world.workers] == [late, [], [], []]
+    world.rollout.turn(LONGEST_S + 1, asked=False)
+    world.rollout.gone(1)
+    world.rollout.turn(LONGEST_S + 2, asked=False)
+    assert [worker.replaced for worker in world.workers] == [late, [], [], []]
+    world.rollout.prepared(2, "r2", "r2")
+    world.workers[0].settled = True
+    world.rollout.turn(LONGEST_S + 3, asked=False)
+    world.rollout.turn(LONGEST_S + 4, asked=False)
+    assert [worker.replaced for worker in world.workers] == [late, [], late, []]
 
 
 def test_a_worker_that_hangs_is_waited_for_so_long_only(world: World) -> None:
@@ -216,9 +262,11 @@ def test_files_are_looked_at_as_often_as_is_set() -> None:
 def test_an_error_that_nobody_foresaw_ends_nothing(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     """When the files cannot even be read those in force stay, and nobody is told anything."""
 
-    def broken() -> Reload:
+    def broken(_: str | None) -> Steps[Proof]:
+        yield
         raise RuntimeError("broken")
 
     monkeypatch.setattr(world.files, "_proven", broken)
     world.asked("r2")
-    assert (world.in_force, world.orders) == ("r1", [[], []])
+    world.rollout.turn(1.0, asked=False)
+    assert (world.in_force, world.orders, world.rollout.due(1.0)) == ("r1", [[], []], None)

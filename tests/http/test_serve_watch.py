@@ -6,7 +6,8 @@ from contextlib import asynccontextmanager
 from typing import cast
 
 from sidecar.http.watch import Watch
-from sidecar.policy.current import Bundles, Fingerprint, Reload
+from sidecar.policy.current import Bundles, Fingerprint, Proof, Reload
+from sidecar.policy.steps import Steps
 
 LOOK_S = 0.02
 
@@ -21,6 +22,7 @@ class Files:
         self.looks = 0
         self.writing = 0
         self.broken = False
+        self.steps = 0
 
     def fingerprint(self) -> Fingerprint:
         self.looks += 1
@@ -29,12 +31,16 @@ class Files:
             self.change()
         return self.now
 
-    def reload(self) -> Reload:
+    def proving(self) -> Steps[Proof]:
         self.read = self.now
         self.reloads.append(self.now)
+        yield from (None,) * self.steps
         if self.broken:
             raise RuntimeError("broken")
-        return Reload("sha256:now", swapped=True, trouble=None)
+        return Proof(None, "nothing")
+
+    def settle(self, proof: Proof) -> Reload:
+        return Reload("sha256:now", swapped=True, trouble=proof.trouble)
 
     def change(self) -> Fingerprint:
         name, changed, size = self.now[0]

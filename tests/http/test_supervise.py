@@ -11,17 +11,20 @@ import pytest
 
 from sidecar.http import supervise
 from sidecar.http.forked import Signals
-from sidecar.http.supervise import FIRST_DELAY_S, LONGEST_DELAY_S, PROVEN_S, Supervisor, Worker
+from sidecar.http.supervise import FIRST_DELAY_S, LONGEST_DELAY_S, PROVEN_S, Supervisor
+from sidecar.http.worker import Worker
 from sidecar.policy.current import Bundles
 
 SCRIPT = """
 import logging, os, signal, socket, sys, time
-from sidecar.http import supervise
+from types import SimpleNamespace
+from sidecar.http import rollout, supervise
 from sidecar.http.forked import Signals
 from sidecar.http.orders import line as message
-from sidecar.policy.current import Bundles
+from sidecar.policy.current import Bundles, Proof
 
-supervise.GRACE_S = 0.2
+supervise.GRACE_S = 1.0 if sys.argv[1] == "late" else 0.2
+rollout.LONGEST_S = 0.5
 how = sys.argv[1]
 
 def say(text):
@@ -29,6 +32,16 @@ def say(text):
 
 def stuck_here():
     time.sleep(60)
+
+def drain(*_):
+    time.sleep(0.3)
+    say("drained")
+    sys.exit(0)
+
+class New(Bundles):
+    def proving(self, known=None):
+        yield
+        return Proof(SimpleNamespace(revision="new"))
 
 class Job:
     healthy = how != "stuck"
@@ -42,6 +55,8 @@ class Job:
             raise FileNotFoundError("there is no such thing")
         if how == "hangs":
             signal.signal(signal.SIGTERM, signal.SIG_IGN)
+        if how == "late":
+            signal.signal(signal.SIGTERM, drain)
         line.send(message({"ready": True}))
         if number == 2 and not self.healthy:
             stuck_here()
@@ -59,7 +74,7 @@ class Job:
 
 signals = Signals()
 with signals.heard():
-    job = supervise.Supervisor(Job(), 2, Bundles([], {}), signals, every_s=None, drain_s=0.1, beat_s=0.3)
+    job = supervise.Supervisor(Job(), 2, New([], {}), signals, every_s=None, drain_s=0.1, beat_s=0.3)
     sys.exit(job.run())
 """
 
@@ -113,6 +128,22 @@ def test_a_worker_that_hangs_tells_where_and_is_replaced() -> None:
     assert "worker 2 was killed by signal 6" in said
 
 
+def test_workers_that_are_late_with_new_policies_are_replaced_in_turn() -> None:
+    """Each ends as SIGTERM ends it, after what it was asked, and the next one when its successor is ready."""
+    process = started("late")
+    assert process.stdout is not None
+    told = [process.stdout.readline().strip() for _ in range(3)]
+    assert told[-1] == "opened"
+    process.send_signal(signal.SIGHUP)
+    told = [process.stdout.readline().strip() for _ in range(6)]
+    assert told == [word for number in (1, 2) for word in ("drained", f"left {number}", f"began {number}")]
+    process.send_signal(signal.SIGTERM)
+    out, said = process.communicate(timeout=30)
+    assert process.returncode == 0
+    assert sorted(out.split()) == sorted(["ending", "drained", "drained", "left", "1", "left", "2"])
+    assert "worker 1 is replaced: it has not prepared the new policies within 1 s" in said
+
+
 @pytest.fixture
 def supervisor() -> Iterator[Supervisor]:
     signals = Signals()
@@ -123,7 +154,7 @@ def supervisor() -> Iterator[Supervisor]:
 def test_crashes_in_a_row_are_answered_ever_later(supervisor: Supervisor) -> None:
     """Each delay is twice the one before, up to the longest; a worker that lived for a while begins anew."""
     supervisor._all_ready = True
-    worker = Worker(1)
+    worker = Worker(1, patience_s=1.0)
 
     def delay(lived_s: float) -> float:
         now = time.monotonic()

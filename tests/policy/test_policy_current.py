@@ -7,6 +7,7 @@ import pytest
 from policy_files import HOME, note_kinds, policy, write
 
 from sidecar.policy.current import Bundles
+from sidecar.policy.steps import whole
 
 OPEN, SHUT = policy("p", "allow all: true"), policy("p", "allow all: false")
 SUITE = f"""
@@ -85,6 +86,16 @@ def test_notes_do_not_hold_a_bundle_back(tmp_path: Path) -> None:
     assert held.reload().swapped
     assert held.current is not None
     assert len(held.current.notes) == 2
+
+
+def test_suites_of_policies_that_are_known_to_hold_are_not_run(tmp_path: Path) -> None:
+    """Policies of the known revision are compiled alone; others are proven like any."""
+    folder = write(tmp_path, p=SHUT)
+    revision = bundles(folder).reload().revision
+    write(tmp_path, p_test=SUITE)
+    proof = whole(bundles(folder).proving(revision))
+    assert (proof.bundle and proof.bundle.revision, proof.trouble) == (revision, None)
+    assert "ada before n" in (whole(bundles(folder).proving("another")).trouble or "")
 
 
 def test_labels_only_holds_at_every_reload(tmp_path: Path) -> None:
