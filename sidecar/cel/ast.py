@@ -3,7 +3,8 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from sidecar.cel.errors import Span
+from sidecar.cel import errors
+from sidecar.cel.errors import CelSyntaxError, Span
 
 
 class UInt(int):
@@ -104,6 +105,20 @@ class Bind:
 
 
 Expr = Literal | Ident | Select | Call | ListExpr | MapExpr | Loop | Bind
+
+
+class Numbers:
+    """Numbers the nodes of one tree as they are made, so the count of its parts is the last number."""
+
+    def __init__(self, most: int) -> None:
+        self._last, self._most = 0, most
+
+    def next(self, span: Span) -> int:
+        """The number of the next node, which stands at ``span``. Raises CelSyntaxError past the limit."""
+        self._last += 1
+        if self._last > self._most:
+            raise CelSyntaxError(errors.too_many_nodes(self._most), span)
+        return self._last
 
 
 def children(node: Expr) -> tuple[Expr, ...]:

@@ -3,16 +3,11 @@
 So are functions whose names begin with a namespace: ``math.abs(x)`` is no method of something called ``math``.
 """
 
-from typing import TYPE_CHECKING
-
 from sidecar.cel import errors
-from sidecar.cel.ast import Bind, Call, Expr, Ident, ListExpr, Loop, Select
+from sidecar.cel.ast import Bind, Call, Expr, Ident, ListExpr, Loop, Numbers, Select
 from sidecar.cel.errors import CelSyntaxError, Span
 from sidecar.cel.functions import NAMESPACES, OVERLOADS
-
-if TYPE_CHECKING:
-    from sidecar.cel.lex import Token
-    from sidecar.cel.parse import Parser
+from sidecar.cel.lex import Token
 
 # macro and number of arguments -> its name in the tree, how many variables, whether a condition comes
 _LOOPS = {
@@ -41,16 +36,16 @@ MACROS = LOOPS | _ON_OPTIONALS | _SPACED | {"has", "bind"}
 """Every name that may be more than a plain call."""
 
 
-def expand(parser: "Parser", name: "Token", target: Expr | None, args: list[Expr], span: Span) -> Expr | None:
+def expand(numbers: Numbers, name: Token, target: Expr | None, args: list[Expr], span: Span) -> Expr | None:
     """The node of a macro, or None when this is an ordinary call after all. Raises CelSyntaxError."""
     if target is None:
-        return _has(parser, args, span) if name.text == "has" else None
+        return _has(numbers, args, span) if name.text == "has" else None
     if name.text == "bind" and _is_named(target, "cel") and len(args) == 3:  # noqa: PLR2004 - name, value and result
-        return Bind(parser.new_id(span), span, _variable(args[0]), args[1], args[2])
+        return Bind(numbers.next(span), span, _variable(args[0]), args[1], args[2])
     if name.text in _ON_OPTIONALS and len(args) == 2:  # noqa: PLR2004 - name and result
-        return _on_optional(parser, name.text, target, args, span)
+        return _on_optional(numbers, name.text, target, args, span)
     if isinstance(target, Ident) and f"{target.name.lstrip('.')}.{name.text}" in OVERLOADS:
-        return _spaced(parser, f"{target.name.lstrip('.')}.{name.text}", args, span)
+        return _spaced(numbers, f"{target.name.lstrip('.')}.{name.text}", args, span)
     shape = _LOOPS.get((name.text, len(args)))
     if shape is None:
         return None
@@ -60,45 +55,45 @@ def expand(parser: "Parser", name: "Token", target: Expr | None, args: list[Expr
         raise CelSyntaxError(errors.one_variable_twice(variables[0]), args[1].span)
     rest = args[count:]
     condition = rest.pop(0) if conditional else None
-    return Loop(parser.new_id(span), span, macro, target, variables, condition, tuple(rest))
+    return Loop(numbers.next(span), span, macro, target, variables, condition, tuple(rest))
 
 
-def _has(parser: "Parser", args: list[Expr], span: Span) -> Expr:
+def _has(numbers: Numbers, args: list[Expr], span: Span) -> Expr:
     if len(args) != 1 or not isinstance(args[0], Select) or args[0].test or args[0].optional:
         raise CelSyntaxError(errors.has_needs_field(), span)
     chosen = args[0]
-    return Select(parser.new_id(span), span, chosen.operand, chosen.field, test=True)
+    return Select(numbers.next(span), span, chosen.operand, chosen.field, test=True)
 
 
 def _is_named(node: Expr, name: str) -> bool:
     return isinstance(node, Ident) and node.name.lstrip(".") == name
 
 
-def _spaced(parser: "Parser", function: str, args: list[Expr], span: Span) -> Expr:
+def _spaced(numbers: Numbers, function: str, args: list[Expr], span: Span) -> Expr:
     """A function of a namespace; ``greatest`` and ``least`` take any number of arguments, as a list."""
     if function in ("math.greatest", "math.least") and len(args) > 2:  # noqa: PLR2004 - two or fewer have their overloads
-        args = [ListExpr(parser.new_id(span), span, tuple(args))]
-    return Call(parser.new_id(span), span, function, None, tuple(args))
+        args = [ListExpr(numbers.next(span), span, tuple(args))]
+    return Call(numbers.next(span), span, function, None, tuple(args))
 
 
-def _on_optional(parser: "Parser", macro: str, target: Expr, args: list[Expr], span: Span) -> Expr:
+def _on_optional(numbers: Numbers, macro: str, target: Expr, args: list[Expr], span: Span) -> Expr:
     """``target.optMap(x, body)``: none stays none, else the body over the value; ``optFlatMap`` gives it as it is.
 
     It becomes what one would write by hand, with a name for the target that no text can contain.
     """
-    held = f"@{parser.new_id(span)}"
+    held = f"@{numbers.next(span)}"
 
     def call(function: str, owner: Expr | None, *given: Expr) -> Expr:
-        return Call(parser.new_id(span), span, function, owner, given)
+        return Call(numbers.next(span), span, function, owner, given)
 
     def name() -> Expr:
-        return Ident(parser.new_id(span), span, held)
+        return Ident(numbers.next(span), span, held)
 
-    body: Expr = Bind(parser.new_id(span), span, _variable(args[0]), call("value", name()), args[1])
+    body: Expr = Bind(numbers.next(span), span, _variable(args[0]), call("value", name()), args[1])
     none = call("optional.none", None)
     body = call("optional.of", None, body) if macro == "optMap" else call("or", body, none)  # `or` takes no other kind
     chosen = call("?:", None, call("hasValue", name()), body, call("optional.none", None))
-    return Bind(parser.new_id(span), span, held, target, chosen)
+    return Bind(numbers.next(span), span, held, target, chosen)
 
 
 def _variable(arg: Expr) -> str:

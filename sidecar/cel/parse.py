@@ -1,7 +1,7 @@
 """Tokens to tree: a precedence parser, bounded in text, depth and parts. Macros are recognised here."""
 
 from sidecar.cel import errors
-from sidecar.cel.ast import Call, Expr, Ident, ListExpr, Literal, MapExpr, Scalar, Select
+from sidecar.cel.ast import Call, Expr, Ident, ListExpr, Literal, MapExpr, Numbers, Scalar, Select
 from sidecar.cel.errors import CelSyntaxError, Span
 from sidecar.cel.lex import KEYWORDS, RESERVED, Token, tokens
 from sidecar.cel.limits import LIMITS, Limits
@@ -33,12 +33,12 @@ def parse(source: str, limits: Limits = LIMITS) -> Expr:
 
 
 class Parser:
-    """One run over one text. Every node gets the next number, so the count of parts is the last number."""
+    """One run over one text: the tokens, one at a time, and the grammar, a method for each of its rules."""
 
     def __init__(self, source: str, limits: Limits) -> None:
         self._tokens = tokens(source)
         self._limits = limits
-        self._ids = 0
+        self._numbers = Numbers(limits.nodes)
         self._depth = 0
         self.token = next(self._tokens)
         self._last = self.token
@@ -67,13 +67,6 @@ class Parser:
         if not self._takes(text):
             raise self.unexpected(f"'{text}'")
 
-    def new_id(self, span: Span) -> int:
-        """The number of the next node. Raises CelSyntaxError past the limit."""
-        self._ids += 1
-        if self._ids > self._limits.nodes:
-            raise CelSyntaxError(errors.too_many_nodes(self._limits.nodes), span)
-        return self._ids
-
     def _span(self, start: Span) -> Span:
         return Span(start.offset, self._last.span.end, start.line, start.column)
 
@@ -96,7 +89,7 @@ class Parser:
 
     def _call(self, function: str, start: Span, *args: Expr) -> Expr:
         span = self._span(start)
-        return Call(self.new_id(span), span, function, None, args)
+        return Call(self._numbers.next(span), span, function, None, args)
 
     def _binary(self, lowest: int) -> Expr:
         start = self.token.span
@@ -149,7 +142,7 @@ class Parser:
         if type(value) is int and value == _INT_MIN_MAGNITUDE and not negative:
             raise CelSyntaxError(errors.integer_out_of_range(token.text, "an integer"), token.span)
         span = self._span(start)
-        return Literal(self.new_id(span), span, -value if negative else value)
+        return Literal(self._numbers.next(span), span, -value if negative else value)
 
     def _member(self, expr: Expr, start: Span) -> Expr:
         start, links = expr.span, 0
@@ -179,13 +172,13 @@ class Parser:
                 raise CelSyntaxError(errors.no_optional_here(), token.span)
             return self._invoke(token, expr, start)
         span = self._span(start)
-        return Select(self.new_id(span), span, expr, token.text, optional=optional)
+        return Select(self._numbers.next(span), span, expr, token.text, optional=optional)
 
     def _invoke(self, name: Token, target: Expr | None, start: Span) -> Expr:
         args = self._arguments(")")
         span = self._span(start)
-        expanded = expand(self, name, target, args, span) if name.text in MACROS else None
-        return expanded or Call(self.new_id(span), span, name.text, target, tuple(args))
+        expanded = expand(self._numbers, name, target, args, span) if name.text in MACROS else None
+        return expanded or Call(self._numbers.next(span), span, name.text, target, tuple(args))
 
     def _arguments(self, closing: str) -> list[Expr]:
         args: list[Expr] = []
@@ -213,7 +206,7 @@ class Parser:
 
     def _constant(self, value: Scalar) -> Expr:
         token = self._advance()
-        return Literal(self.new_id(token.span), token.span, value)
+        return Literal(self._numbers.next(token.span), token.span, value)
 
     def _name(self) -> Expr:
         start = self.token.span
@@ -228,7 +221,7 @@ class Parser:
         self._advance()
         if self._takes("("):
             return self._invoke(token, None, start)
-        return Ident(self.new_id(token.span), self._span(start), f".{token.text}" if rooted else token.text)
+        return Ident(self._numbers.next(token.span), self._span(start), f".{token.text}" if rooted else token.text)
 
     def _list(self, start: Span) -> Expr:
         items: list[Expr] = []
@@ -238,7 +231,7 @@ class Parser:
                 optional.add(len(items))
             items.append(self.expression())
         span = self._span(start)
-        return ListExpr(self.new_id(span), span, tuple(items), frozenset(optional))
+        return ListExpr(self._numbers.next(span), span, tuple(items), frozenset(optional))
 
     def _ends(self, closing: str, started: bool) -> bool:
         """Whether a literal ends here. Entries stand between commas, and one more comma may stand before the end."""
@@ -262,4 +255,4 @@ class Parser:
             self._needs(":")
             entries.append((key, self.expression()))
         span = self._span(start)
-        return MapExpr(self.new_id(span), span, tuple(entries), frozenset(optional))
+        return MapExpr(self._numbers.next(span), span, tuple(entries), frozenset(optional))
