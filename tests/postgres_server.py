@@ -124,8 +124,7 @@ class Server:
     def kill(self) -> None:
         """Kill it as a crash would, with all its processes, and wait until none is left."""
         assert self._guard is not None
-        postmaster = int((self.data / "postmaster.pid").read_text().split()[0])
-        children = _children(postmaster)
+        postmaster, *children = self._processes()
         for pid in (postmaster, *children):
             with contextlib.suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGKILL)
@@ -134,6 +133,22 @@ class Server:
         while any(Path(f"/proc/{pid}").exists() for pid in children) and time.monotonic() < until:
             time.sleep(LOOK_S)
         self._guard = None
+
+    @contextmanager
+    def standing_still(self) -> Iterator[None]:
+        """All its processes stand still while the context lasts, as on a machine that hangs."""
+        processes = self._processes()
+        for pid in processes:
+            os.kill(pid, signal.SIGSTOP)
+        try:
+            yield
+        finally:
+            for pid in processes:
+                os.kill(pid, signal.SIGCONT)
+
+    def _processes(self) -> list[int]:
+        postmaster = int((self.data / "postmaster.pid").read_text().split()[0])
+        return [postmaster, *_children(postmaster)]
 
 
 @contextmanager

@@ -1,6 +1,7 @@
 """Reading from a replica: only while it is fresh enough, and never at the price of an answer."""
 
 import asyncio
+import time
 from typing import Any, cast
 from uuid import UUID
 
@@ -14,7 +15,7 @@ from sidecar.records.follow.narrowing import narrowed
 from sidecar.records.kind import Kinds
 from sidecar.records.postgres import PostgresStore
 from sidecar.records.postgres.history import Histories
-from sidecar.records.postgres.replica import Replica
+from sidecar.records.postgres.replica import ALONE_S, LOOK_S, Replica
 from sidecar.records.store import Snapshot, Tenant
 
 STALENESS_MS = 1_000
@@ -139,7 +140,7 @@ async def test_a_beat_that_fails_is_followed_by_others() -> None:
             return UUID(int=1), self.sent
 
     primary = Primary()
-    replica = Replica(cast("Any", None), Histories("''"), 0.1)
+    replica = Replica(cast("Any", None), UUID(int=0), Histories("''"), 0.1)
     replica.start(cast("Any", primary))
     async with asyncio.timeout(10):
         await again.wait()
@@ -177,4 +178,74 @@ async def test_a_replica_that_is_gone_costs_no_answer(pair: tuple[Server, Server
             assert not await on_replica(snap)
     pair[1].start()
     assert await eventually_on_replica(store, wanted=True)
+    await store.close()
+
+
+async def timed(store: PostgresStore) -> float:
+    """How long the primary took to answer."""
+    began = time.monotonic()
+    async with store.snapshot(A) as snap:
+        assert not await on_replica(snap)
+    return time.monotonic() - began
+
+
+async def test_a_replica_that_hangs_costs_one_request_in_a_while_a_moment(pair: tuple[Server, Server]) -> None:
+    """Who finds out waits a moment for it; all others have the primary's answer at once, until it answers again."""
+    store = await opened(pair)
+    assert await eventually_on_replica(store, wanted=True)
+    with pair[1].standing_still():
+        assert LOOK_S < await timed(store) < 3 * LOOK_S
+        assert max(await asyncio.gather(*(timed(store) for _ in range(20)))) < LOOK_S
+        await asyncio.sleep(ALONE_S)
+        waited = await asyncio.gather(*(timed(store) for _ in range(20)))
+        assert len([seconds for seconds in waited if seconds > LOOK_S]) == 1
+    assert await eventually_on_replica(store, wanted=True)
+    await store.close()
+
+
+async def test_who_is_told_to_stop_leaves_nothing_at_a_replica_that_hangs(pair: tuple[Server, Server]) -> None:
+    """Whoever waits for it ends at once, and its connections are there for others when it answers again."""
+    store = await opened(pair, read_connections=1)
+    assert await eventually_on_replica(store, wanted=True)
+    with pair[1].standing_still():
+        asking = [asyncio.create_task(timed(store)) for _ in range(3)]
+        await asyncio.sleep(LOOK_S / 4)
+        began = time.monotonic()
+        for task in asking:
+            task.cancel()
+        await asyncio.wait(asking)
+        assert time.monotonic() - began < LOOK_S / 2
+    assert all(task.cancelled() for task in asking)
+    assert await eventually_on_replica(store, wanted=True)
+    mine = {asyncio.current_task()}
+    await store.close()
+    assert asyncio.all_tasks() == mine
+
+
+async def test_a_store_is_closed_although_its_replica_hangs(pair: tuple[Server, Server]) -> None:
+    """Who is told to stop waits for no connection that is being made there, and leaves nothing behind."""
+    with pair[1].standing_still():
+        store = await opened(pair)
+        assert store._replica is not None
+        await store._replica.beat(store._writes)
+        assert await timed(store) > LOOK_S
+        async with asyncio.timeout(2 * LOOK_S):
+            await store.close()
+        assert asyncio.all_tasks() == {asyncio.current_task()}
+
+
+async def test_a_replica_that_is_only_busy_is_not_left_alone(pair: tuple[Server, Server]) -> None:
+    """Who gets none of its connections in time has the primary's answer, and the next has the replica's."""
+    store = await opened(pair, read_connections=1)
+    assert await eventually_on_replica(store, wanted=True)
+
+    async def slow() -> bool:
+        async with store.snapshot(A) as snap:
+            await asyncio.sleep(LOOK_S / 4)
+            return await on_replica(snap)
+
+    replicas = await asyncio.gather(*(slow() for _ in range(8)))
+    assert set(replicas) == {True, False}
+    async with store.snapshot(A) as snap:
+        assert await on_replica(snap)
     await store.close()

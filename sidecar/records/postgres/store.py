@@ -48,13 +48,11 @@ class PostgresStore:
         reads: Pool,
         writes: Pool,
         kinds: Mapping[str, Table],
-        state: migrate.State,
         strategy: Strategy,
         wait_s: float,
     ) -> None:
         self.tables = kinds
         self._reads, self._writes = reads, writes
-        self._id = state.id
         self._fitting: tuple[UUID, int] | None = None
         """The history and generation whose kinds were found to be ours."""
         self._strategy: Strategy = strategy
@@ -91,7 +89,7 @@ class PostgresStore:
         reading = {**PLANNED_ONCE, **walled}
         reads = await opened(url, most=read_connections, timeout_ms=statement_timeout_ms, settings=reading)
         writes = await opened(url, most=WRITE_CONNECTIONS, timeout_ms=WRITE_TIMEOUT_MS, settings=walled)
-        store = cls(reads, writes, tables, state, strategy, statement_timeout_ms / 1000)
+        store = cls(reads, writes, tables, strategy, statement_timeout_ms / 1000)
         store.migrated, store._row_security = migrated, row_security
         try:
             store._histories = await histories(writes)
@@ -101,7 +99,7 @@ class PostgresStore:
                 replica = await opened(
                     read_url, least=0, most=read_connections, timeout_ms=statement_timeout_ms, settings=reading
                 )
-                await store._read_from(Replica(replica, store._histories, read_staleness_ms / 1000))
+                await store._read_from(Replica(replica, state.id, store._histories, read_staleness_ms / 1000))
         except BaseException:
             await store.close()
             raise
@@ -139,26 +137,11 @@ class PostgresStore:
             yield await self._of_replica(held, tenant) or (await self._begun(held, self._reads, tenant))[0]
 
     async def _of_replica(self, held: AsyncExitStack, tenant: Tenant) -> PostgresSnapshot | None:
-        """A snapshot of the replica; None when there is none, or none that is fresh enough."""
+        """A snapshot of the replica; None when there is none, none soon, or none that is fresh enough."""
         replica = self._replica
-        if replica is None or replica.needed() is None:
+        if replica is None or not replica.asked():
             return None
-        async with AsyncExitStack() as tried:
-            try:
-                snap, found = await self._begun(tried, replica.reads, tenant)
-            except StoreError as error:
-                replica.told(str(error))
-                return None
-            needed = replica.needed()  # only now: whoever waited for a connection asks for what is fresh behind that
-            if found.store != self._id:
-                replica.told("store.read_url names another store than store.url")
-            elif needed is None or found.history != needed.history or found.beat < needed.number:
-                replica.told("it is behind")
-            else:
-                replica.told(None)
-                held.push_async_exit(tried.pop_all())
-                return snap
-        return None
+        return await replica.begun(held, lambda entered: self._begun(entered, replica.reads, tenant))
 
     async def _begun(self, held: AsyncExitStack, pool: Pool, tenant: Tenant) -> tuple[PostgresSnapshot, Look]:
         """A snapshot that lasts until ``held`` ends, and what its first look found."""
