@@ -1,5 +1,6 @@
 """What must be served of the small world: whole records, runs and summaries."""
 
+from phase_history import phase_observed
 from small_world import (
     BARE_SCOPE,
     COMPENSATIONS,
@@ -55,16 +56,7 @@ SNAPSHOTS_SERVED: list[Record] = [
         **SNAPSHOTS[0],
         "schema_version": 1,
         "phase": "queued",
-        "phase_history": [
-            {
-                "schema_version": 1,
-                "event_id": "run-a:phase:queued:1301",
-                "to_phase": "queued",
-                "event_type": "stateful_runtime.phase.observed",
-                "occurred_at_ms": 1_301,
-                "reason": "observed_status:queued",
-            }
-        ],
+        "phase_history": phase_observed("run-a", "queued", "queued", 1_301),
         "allowed_next_phases": ["running_phase", "paused_attention_required", "cancelled"],
     },
     {**SNAPSHOTS[1], "schema_version": 1, "phase_history": [{"schema_version": 1, **TRANSITION}]},
@@ -79,17 +71,7 @@ RUN_A: Record = {
     "scope": SCOPE,
     "status": "awaiting_approval",
     "phase": "awaiting_approval",
-    "phase_history": [
-        {
-            "schema_version": 1,
-            "event_id": "run-a:phase:awaiting_approval:2000",
-            "to_phase": "awaiting_approval",
-            "event_type": "stateful_runtime.phase.observed",
-            "occurred_at_ms": 2_000,
-            "phase_id": "approve-1",
-            "reason": "observed_status:awaiting_approval",
-        }
-    ],
+    "phase_history": phase_observed("run-a", "awaiting_approval", "awaiting_approval", 2_000, phase_id="approve-1"),
     "allowed_next_phases": ["running_phase", "paused_attention_required", "failed", "cancelled"],
     "trigger_type": "webhook",
     "current_phase_id": "approve-1",
@@ -109,22 +91,6 @@ RUN_A: Record = {
         "consumed_handoff_id": None,
     },
 }
-
-
-def observed(run_id: str, phase: str, status: str, at_ms: int) -> list[Record]:
-    """The phase history of a workflow run that awaits nothing."""
-    return [
-        {
-            "schema_version": 1,
-            "event_id": f"{run_id}:phase:{phase}:{at_ms}",
-            "to_phase": phase,
-            "event_type": "stateful_runtime.phase.observed",
-            "occurred_at_ms": at_ms,
-            "reason": f"observed_status:{status}",
-        }
-    ]
-
-
 RUN_W: Record = {
     "schema_version": 1,
     "run_id": "run-w",
@@ -133,7 +99,7 @@ RUN_W: Record = {
     "scope": BARE_SCOPE,
     "status": "dry_run",
     "phase": "completed",
-    "phase_history": observed("run-w", "completed", "dry_run", 1_500),
+    "phase_history": phase_observed("run-w", "completed", "dry_run", 1_500),
     "allowed_next_phases": [],
     "created_at_ms": 1_000,
     "updated_at_ms": 1_500,
@@ -148,7 +114,7 @@ RUN_F: Record = {
     "scope": BARE_SCOPE,
     "status": "failed",
     "phase": "failed",
-    "phase_history": observed("run-f", "failed", "failed", 1_200),
+    "phase_history": phase_observed("run-f", "failed", "failed", 1_200),
     "allowed_next_phases": [],
     "trigger_event": "order.paid",
     "source_event_id": "src-1",

@@ -6,6 +6,7 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
+from phase_history import phase_observed
 from world import (
     FOREIGN,
     MEMBER,
@@ -93,16 +94,7 @@ async def test_the_run_is_the_canonical_record(world: World) -> None:
         "scope": scope(),
         "status": "queued",
         "phase": "queued",
-        "phase_history": [
-            {
-                "schema_version": 1,
-                "event_id": f"{RUN}:phase:queued:20",
-                "to_phase": "queued",
-                "event_type": "stateful_runtime.phase.observed",
-                "occurred_at_ms": 20,
-                "reason": "observed_status:queued",
-            }
-        ],
+        "phase_history": phase_observed(RUN, "queued", "queued", 20),
         "allowed_next_phases": ["running_phase", "paused_attention_required", "cancelled"],
         "created_at_ms": 10,
         "updated_at_ms": 20,

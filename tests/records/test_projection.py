@@ -4,6 +4,7 @@ from typing import Any
 
 import orjson
 import pytest
+from phase_history import phase_observed
 from record_samples import ABSENT, LEAST, RESOURCE, TENANT, accepted, intake, refused, with_value
 
 from sidecar.records.projection import ALLOWED_NEXT, PHASES
@@ -67,16 +68,7 @@ def test_every_status_has_its_phase(status: str, phase: str) -> None:
     record = orjson.loads(accepted("snapshot", with_value({**SNAPSHOT, "status": status}, "/phase", ABSENT)).doc)
     assert record["phase"] == phase
     assert record["allowed_next_phases"] == list(ALLOWED_NEXT[phase])
-    assert record["phase_history"] == [
-        {
-            "schema_version": 1,
-            "event_id": f"r:phase:{phase}:10",
-            "to_phase": phase,
-            "event_type": "stateful_runtime.phase.observed",
-            "occurred_at_ms": 10,
-            "reason": f"observed_status:{status}",
-        }
-    ]
+    assert record["phase_history"] == phase_observed("r", phase, status, 10)
 
 
 @pytest.mark.parametrize(("phase", "following"), NEXT)
@@ -144,17 +136,7 @@ def test_an_automation_run_in_full() -> None:
         "scope": TENANT_ONLY,
         "status": "awaiting_approval",
         "phase": "awaiting_approval",
-        "phase_history": [
-            {
-                "schema_version": 1,
-                "event_id": "r:phase:awaiting_approval:20",
-                "to_phase": "awaiting_approval",
-                "event_type": "stateful_runtime.phase.observed",
-                "occurred_at_ms": 20,
-                "phase_id": "approve",
-                "reason": "observed_status:awaiting_approval",
-            }
-        ],
+        "phase_history": phase_observed("r", "awaiting_approval", "awaiting_approval", 20, phase_id="approve"),
         "allowed_next_phases": ["running_phase", "paused_attention_required", "failed", "cancelled"],
         "trigger_type": "manual",
         "current_phase_id": "approve",
