@@ -27,6 +27,8 @@ PLACES: Mapping[str, tuple[str, ...]] = {
 The order is that of reading. Finished runs come first, as their history keeps them, then the current ones, which are
 at least as new.
 """
+DATA = "data"
+"""The folder in which the runtime keeps its stores, unless it keeps them beside one another."""
 FOLDERS: Mapping[str, str] = {"snapshots": "*/*.json", "automation_run_history": "*/*/*.json"}
 """The stores that are a file for each record, and how those lie in their folder."""
 
@@ -86,7 +88,10 @@ def runtime_files(
     folder: Path, paths: Mapping[str, str] | None = None, *, assume_unscoped: bool = False
 ) -> RuntimeFiles:
     """The runtime's files in a folder or its ``data``, whichever holds any. Raises ConfigError when neither does."""
-    files = find_runtime_files(folder, paths, assume_unscoped=assume_unscoped)
+    try:
+        files = find_runtime_files(folder, paths, assume_unscoped=assume_unscoped)
+    except OSError as error:
+        raise ConfigError(f"{error.filename} leads nowhere: {error.strerror}") from error
     for store, name in (paths or {}).items():
         if files is None or files.place(store) is None:
             place = (folder if files is None else files.data) / name
@@ -99,11 +104,16 @@ def runtime_files(
 def find_runtime_files(
     folder: Path, paths: Mapping[str, str] | None = None, *, assume_unscoped: bool = False
 ) -> RuntimeFiles | None:
-    """The runtime's files in a folder or its ``data``; None when neither holds any yet. Raises ConfigError."""
+    """The runtime's files in a folder or its ``data``; None when neither holds any yet.
+
+    Raises ConfigError, and OSError for a ``data`` that leads nowhere now: what lies beside it is not all there is.
+    """
     unknown = sorted(set(paths or {}) - set(PLACES))
     if unknown:
         raise ConfigError(f"runtime.paths knows no {unknown[0]!r}; there are {', '.join(PLACES)}")
-    for data in (folder / "data", folder):
+    if (inside := folder / DATA).is_symlink():
+        inside.stat()
+    for data in (inside, folder):
         files = RuntimeFiles(data, paths or {}, assume_unscoped)
         if data.is_dir() and files.any_found():
             return files

@@ -9,6 +9,7 @@ import pytest
 from followed import Files, follower_of, held, loaded_afresh, opened
 from record_samples import LEAST, TENANT, intake
 
+from sidecar.errors import ConfigError
 from sidecar.records.follow import cut, whole
 from sidecar.records.follow.follower import Follower
 from sidecar.records.follow.reading import PATIENCE
@@ -421,3 +422,37 @@ async def test_a_folder_that_lost_its_files_deletes_nothing(files: Files, store:
     with pytest.raises(FileNotFoundError, match="no files of a runtime"):
         await follower.look()
     assert await names(store, "wait") == {("r", "w1")}
+
+
+async def test_a_folder_of_data_may_come_after_a_file_beside_it(
+    tmp_path: Path, files: Files, store: Store, follower: Follower
+) -> None:
+    """Until there is one the files beside it are all there is; then it is followed, and what lies beside it as before."""
+    files.json(WORKFLOWS, {"r": LEAST["workflow_run"]})
+    assert await follower.turn()
+    assert {kind for kind, _, _ in await held(store)} == {"workflow_run"}
+    files.json(UNITS, {"u": LEAST["org_unit"]})
+    files.json(MEMBERSHIPS, {"m": LEAST["org_unit_membership"]})
+    files.append(EVENTS, event("e1"))
+    assert await follower.turn()
+    assert await held(store) == await loaded_afresh(tmp_path / "fresh.db", files.folder)
+    assert len(await held(store)) == 4
+
+
+async def test_data_that_leads_nowhere_deletes_nothing(
+    tmp_path: Path, files: Files, store: Store, follower: Follower
+) -> None:
+    """A link to a volume that is not there now is no reason to take what lies beside it for all there is."""
+    files.json(WORKFLOWS, {"r": LEAST["workflow_run"]})
+    files.json(WAITS, [wait("w1")])
+    assert await follower.turn()
+    (files.folder / "data").rename(files.folder / "volume")
+    (files.folder / "data").symlink_to("nowhere")
+    for one in (follower, follower_of(store, files.folder)):
+        assert not await one.turn()
+        assert await names(store, "wait") == {("r", "w1")}
+    with pytest.raises(ConfigError, match="data leads nowhere"):
+        await loaded_afresh(tmp_path / "fresh.db", files.folder)
+    (files.folder / "data").unlink()
+    (files.folder / "data").symlink_to("volume")
+    assert await follower.turn()

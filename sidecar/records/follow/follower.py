@@ -99,12 +99,18 @@ class Follower:
 
     async def look(self) -> bool:
         """Look once. Raises OSError, StoreError, MovedOnError."""
-        self._files = self._files or await asyncio.to_thread(self.find)
-        if self._files is None:
-            raise FileNotFoundError(f"there are no files of a runtime in {self.folder} yet")
+        files = await self._found()
         if self._keeper is None:
             self._keeper = Keeper(self.store, self.kinds, self.intake, self.clock, self.progress, self._stay)
-        return await self._keeper.look(self._files)
+        return await self._keeper.look(files)
+
+    async def _found(self) -> RuntimeFiles:
+        """Where the files lie. A runtime may make the folder of its data after some file beside it. Raises OSError."""
+        if self._files is None or self._files.data == self.folder:
+            self._files = await asyncio.to_thread(self.find) or self._files
+        if self._files is None:
+            raise FileNotFoundError(f"there are no files of a runtime in {self.folder} yet")
+        return self._files
 
     async def _stay(self) -> None:
         """Raises StoreError when another process follows by now, or nobody can tell."""

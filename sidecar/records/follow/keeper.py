@@ -60,6 +60,8 @@ class Keeper:
     _logs: dict[str, Followed] = field(default_factory=dict)
     _managed: set[Tenant] = field(default_factory=set)
     _finished: bool = False
+    _whole: bool = False
+    """Whether all of the catalogue could be read at some look, or was not there."""
     _restless: int = 0
 
     def __post_init__(self) -> None:
@@ -68,7 +70,7 @@ class Keeper:
     async def look(self, files: RuntimeFiles) -> bool:
         """Bring the store to what the files are; whether it is that now, but for files that are told to be wrong.
 
-        It is not while a file of the catalogue was never read: what it denies would be open.
+        It is not before all of the catalogue could be read once: what a file denies that never was would be open.
 
         Raises StoreError, OSError, and MovedOnError when the files change too fast: another look may do better.
         """
@@ -95,7 +97,8 @@ class Keeper:
         self.progress.unreadable = tuple(sorted({one.store for one in torn}))
         if not torn:
             self.progress.equal_at_ms = began
-        return all(one.told for one in torn) and self.reading.unread().isdisjoint(CATALOGUE)
+        self._whole = self._whole or self.reading.unread().isdisjoint(CATALOGUE)
+        return all(one.told for one in torn) and self._whole
 
     def _known(self) -> dict[Path, Signature]:
         """Every file that need not be read again, as it was when it was read."""
