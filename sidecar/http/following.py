@@ -1,6 +1,7 @@
 """Following a runtime while serving: nothing is shown before the store is what the runtime's files are."""
 
 import asyncio
+import logging
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from functools import partial
@@ -16,6 +17,8 @@ from sidecar.records.kind import Kinds
 from sidecar.records.runtime_files import find_runtime_files
 from sidecar.records.runtime_read import KINDS
 from sidecar.records.store import Store
+
+log = logging.getLogger(__name__)
 
 FOLLOWED_KINDS = frozenset(kind for kinds in KINDS.values() for kind in kinds)
 """The kinds whose truth the files own."""
@@ -38,16 +41,22 @@ def follower_of(
 
 @asynccontextmanager
 async def following(follower: Follower | None) -> AsyncIterator[None]:
-    """Follow until the context ends, and then be done with it."""
+    """Follow until the context ends, and then be done with it. Should it end before, that is told."""
     if follower is None:
         yield
         return
     task = asyncio.create_task(follower.run())
+    task.add_done_callback(_tell_of_an_end)
     try:
         yield
     finally:
         task.cancel()
         await asyncio.wait([task])
+
+
+def _tell_of_an_end(task: asyncio.Task[None]) -> None:
+    if not task.cancelled():
+        log.critical("the runtime is followed no more; restart the sidecar", exc_info=task.exception())
 
 
 async def caught_up(follower: Follower | None, end: asyncio.Event) -> bool:

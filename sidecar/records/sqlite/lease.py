@@ -4,6 +4,8 @@ import fcntl
 import os
 from pathlib import Path
 
+from sidecar.errors import StoreError
+
 
 class SqliteLease:
     """The lock of one file, for one process: exclusive at first, shared by its holder once it has shown it."""
@@ -15,19 +17,22 @@ class SqliteLease:
         self._held = False
 
     async def take(self) -> bool:
-        """Have it, unless another process has."""
+        """Have it, unless another process has. Raises StoreError."""
         self._held = self._held or self._lock(fcntl.LOCK_EX)
         return self._held
 
     async def show(self) -> None:
-        """Show the others that what it is for is done once; again is no harm. One that comes between takes it over."""
+        """Show the others that what it is for is done once; again is no harm. One that comes between takes it over.
+
+        Raises StoreError.
+        """
         self._held = self._lock(fcntl.LOCK_SH)
 
     async def shown(self) -> bool:
-        """Whether another process has it and has shown it."""
+        """Whether another process has it and has shown it. Raises StoreError."""
         shown = self._lock(fcntl.LOCK_SH)
         if shown:
-            fcntl.flock(self._file, fcntl.LOCK_UN)
+            self._lock(fcntl.LOCK_UN)
         return shown
 
     def close(self) -> None:
@@ -39,4 +44,6 @@ class SqliteLease:
             fcntl.flock(self._file, how | fcntl.LOCK_NB)
         except BlockingIOError:
             return False
+        except OSError as error:  # of locks that the system has no more of, or a file system does not know
+            raise StoreError(f"the lock beside the store cannot be taken: {error.strerror}") from error
         return True
