@@ -126,8 +126,10 @@ class AdminConfig:
     tokens: tuple[TokenConfig, ...] = ()
 
     def writers(self, environ: Mapping[str, str]) -> tuple[Writer, ...]:
-        """Everyone who may write; nobody when no token is set anywhere. Raises ConfigError."""
-        given = environ.get(ADMIN_TOKEN, "").strip()
+        """Everyone who may write; nobody when no token is set anywhere. Raises ConfigError, also for a blank token."""
+        given = environ.get(ADMIN_TOKEN, "")
+        if given.isspace():  # whoever set it means to guard something
+            raise ConfigError(f"the environment variable {ADMIN_TOKEN} is blank; put a token there, or unset it")
         first = (Writer(token_digest(given)),) if given else ()
         return (*first, *(token.writer(environ) for token in self.tokens))
 

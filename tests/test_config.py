@@ -201,9 +201,12 @@ def test_a_token_is_its_bytes_without_the_space_around_it(given: str, presented:
     assert Config().admin.writers({"SIDECAR_ADMIN_TOKEN": given}) == (Writer(hashlib.sha256(presented).digest()),)
 
 
-def test_a_blank_token_is_none() -> None:
-    """Space alone guards nothing, so nothing is guarded by it: the admin side stays on this machine."""
-    assert Config().admin.writers({"SIDECAR_ADMIN_TOKEN": " \n"}) == ()
+@pytest.mark.parametrize("blank", [" ", "\n", " \t\r\n"])
+def test_a_blank_token_is_refused(blank: str) -> None:
+    """Space alone is no token, and whoever sets it does not mean to leave the admin side open: it is told by name."""
+    with pytest.raises(ConfigError, match="SIDECAR_ADMIN_TOKEN is blank"):
+        Config().admin.writers({"SIDECAR_ADMIN_TOKEN": blank})
+    assert Config().admin.writers({"SIDECAR_ADMIN_TOKEN": ""}) == ()
 
 
 @pytest.mark.parametrize(
