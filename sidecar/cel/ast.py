@@ -144,3 +144,10 @@ def walk(node: Expr) -> Iterator[Expr]:
     yield node
     for child in children(node):
         yield from walk(child)
+
+
+def conjuncts(condition: Expr) -> tuple[Expr, ...]:
+    """The conditions that must all hold."""
+    if isinstance(condition, Call) and condition.function == "&&":
+        return tuple(part for arg in condition.args for part in conjuncts(arg))
+    return (condition,)

@@ -1,17 +1,19 @@
 """A checked tree to Python expressions, in the fast form or the careful one (see ``kernel``)."""
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass
 from typing import Any
 
-from sidecar.cel.ast import Bind, Call, Expr, Ident, ListExpr, Literal, Loop, MapExpr, Select
+from sidecar.cel.ast import Bind, Call, Expr, Ident, ListExpr, Literal, Loop, MapExpr, Select, conjuncts
 from sidecar.cel.checked import Checked, dotted_name, is_known
-from sidecar.cel.frames import Frame, Unit
+from sidecar.cel.frames import Frame
 from sidecar.cel.functions import OVERLOADS
+from sidecar.cel.guards import guarded
+from sidecar.cel.joins import Join, find_join
 from sidecar.cel.kernel import Expected, Input
 from sidecar.cel.library import LIBRARY, helper_name
-from sidecar.cel.loops import find_join, guarded, loop_body
+from sidecar.cel.loops import loop_body
 from sidecar.cel.paying import compared, contained, looked_at, matched
+from sidecar.cel.place import Place
 from sidecar.cel.types import (
     BOOL,
     BYTES,
@@ -41,33 +43,10 @@ _COMPARISONS = frozenset(("==", "!=", "<", "<=", ">", ">="))
 
 
 @dataclass(frozen=True)
-class Plan:
-    """What one rule is compiled against: which variables come with the binding, and what a label knows."""
-
-    bound: frozenset[str]
-    known: Mapping[str, Sequence[str]] | None = None
-    untried: bool = False
-    """Whether the variables' own values come from outside unchecked, or may be missing."""
-
-
-@dataclass
-class Emitter:
+class Emitter(Place):
     """Writes one form of one rule. ``hoist`` writes the parts that are prepared for each caller."""
 
-    unit: Unit
-    plan: Plan
-    checked: Checked
-    careful: bool
-    hoist: "Emitter | None"
-    frame: Frame
-    scopes: list[dict[str, str]] = field(default_factory=list)
-
-    # --- which parts depend on what ---
-
-    def needs(self, node: Expr) -> frozenset[str]:
-        """The variables and loop variables that a node depends on; a loop variable by its local name."""
-        uses = self.checked.uses[node.id]
-        return frozenset(name if kind == "variable" else str(self.local(name)) for kind, name in uses)
+    hoist: "Emitter | None" = None
 
     def hoistable(self, node: Expr) -> bool:
         """Whether a part depends on the caller alone, so that it is evaluated once for each caller."""
@@ -75,25 +54,9 @@ class Emitter:
             return False
         return self.needs(node) <= self.plan.bound
 
-    def within(self, checked: Checked) -> "Emitter":
-        """The same form at the same place, for another tree (a named expression)."""
-        return replace(self, checked=checked, scopes=[])
-
-    def inside(self, names: Mapping[str, str], frame: Frame | None = None) -> "Emitter":
-        """The same form where more names are bound, each to its local."""
-        return replace(self, scopes=[*self.scopes, dict(names)], frame=frame or self.frame.with_(names.values()))
-
     def _is_type(self, node: Expr) -> bool:
         ref = self.checked.refs.get(node.id)
         return ref is not None and ref.kind == "type"
-
-    def local(self, name: str) -> str | None:
-        """The local that a loop variable of this name has, innermost first."""
-        return next((scope[name] for scope in reversed(self.scopes) if name in scope), None)
-
-    def type_of(self, node: Expr) -> Type:
-        """The node's checked type."""
-        return self.checked.types[node.id]
 
     # --- expressions ---
 
@@ -260,7 +223,7 @@ class Emitter:
         if not self._is_declared(node, len(parts)):
             return f"undeclared({self.unit.constant(node.function)})"
         if node.function == "matches":
-            return matched(self, self.emit(parts[0]), parts[1])
+            return self._matched(*parts)
         types = tuple(map(self.type_of, parts))
         code = looked_at(self, node, parts, [self.emit(part) for part in parts])
         if node.function == "[?]" or (node.function == "[]" and isinstance(types[0], OptionalType)):
@@ -268,6 +231,16 @@ class Emitter:
         costly = compared(self, node, code) if node.function in _COMPARISONS else None
         written = costly or _inline(node.function, types, code) or f"{_HELPERS[node.function]}({', '.join(code)})"
         return self._entered(node, written) if node.function == "[]" else self._made(node, written)
+
+    def _matched(self, text: Expr, pattern: Expr) -> str:
+        """``text.matches(pattern)``. A pattern that comes with the record is left to the careful form."""
+        code = self.emit(text)
+        if isinstance(pattern, Literal) and isinstance(pattern.value, str):
+            return matched(self, code, pattern.value)
+        if not self.careful:
+            return "give_up()"
+        meter = self.meter()
+        return f"{meter}.matched({code}, {meter}.pattern({self.emit(pattern)}))"
 
     def _is_declared(self, node: Call, count: int) -> bool:
         """Whether there is such a function at all; what the checker was lenient about fails where it is evaluated."""
@@ -282,7 +255,7 @@ class Emitter:
             return code
         if not (isinstance(self.type_of(node), ListType) or self.type_of(node) in _MADE):
             return code
-        return f"{self.frame.find('meter')}.grown({code})" if self.careful else f"modest({code})"
+        return f"{self.meter()}.grown({code})" if self.careful else f"modest({code})"
 
     def _taken_perhaps(self, node: Call, code: list[str]) -> str:
         type_ = self.type_of(node)
@@ -334,14 +307,41 @@ class Emitter:
 
     def _loop(self, node: Loop) -> str:
         join = None if self.hoist is None or not self.hoistable(node.target) else find_join(self, node)
-        items = self.emit(node.target) if join is None else join.items(self)
+        items = self.emit(node.target) if join is None else self._looked_up(node, join)
         name = self.unit.fresh("careful" if self.careful else "fast")
         locals_ = [self.unit.fresh("v") for _ in node.variables]
         frame = Frame(self.unit, self.frame, locals_)
         inner = self.inside(dict(zip(node.variables, locals_, strict=True)), frame)
-        body = loop_body(inner, node, locals_, join)
+        condition = None if node.condition is None else inner.asked(node.condition, join)
+        results = [inner.emit(part) for part in node.result]
+        body = loop_body(inner, node, locals_, condition, results)
         self.unit.function(name, ["items", *frame.parameters], body)
         return f"{name}({', '.join([items, *frame.arguments])})"
+
+    def asked(self, condition: Expr, join: Join | None) -> str:
+        """The condition of a loop; the fast form leaves out what the lookup already proved."""
+        if join is None or self.careful:
+            return self.condition(condition)
+        rest = [part for part in conjuncts(condition) if part is not join.condition]
+        return " and ".join(map(self.condition, rest)) if rest else "True"
+
+    def _looked_up(self, node: Loop, join: Join) -> str:
+        """The caller's objects that the record can mean."""
+        index = self._index(node, join)
+        other = self.emit(join.other)
+        several = join.form == "key in values"
+        if self.careful:
+            return f"narrowed({index}, {self.emit(node.target)}, lambda: {other}, several={several})"
+        return f"among({index}, {other})" if several else f"{index}.get({other}, ())"
+
+    def _index(self, node: Loop, join: Join) -> str:
+        """The table of the caller's objects, prepared once for each caller."""
+        assert self.hoist is not None
+        writer = self.hoist.within(self.checked)
+        target = writer.written(node.target)
+        local = "held"
+        key = writer.inside({node.variables[0]: local}).written(join.key)
+        return self.unit.slot(f"indexed({target}, lambda {local}: {key}, many={join.form == 'value in keys'})")
 
     def _bind(self, node: Bind) -> str:
         name = self.unit.fresh("careful" if self.careful else "fast")

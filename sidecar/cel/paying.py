@@ -4,16 +4,13 @@ The careful form pays for it; the fast form leaves to the careful one whatever c
 """
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
 from sidecar.cel.ast import Call, Expr, Literal, Loop
 from sidecar.cel.checked import Checked
 from sidecar.cel.library import LIBRARY
 from sidecar.cel.patterns import compile_pattern
+from sidecar.cel.place import Place
 from sidecar.cel.types import BYTES, DYN, STRING, ListType, MapType, ObjectType, Type, bare
-
-if TYPE_CHECKING:
-    from sidecar.cel.emit import Emitter
 
 _PARTS_BY_STEP = 16
 _CHARACTERS_BY_STEP = 256
@@ -33,65 +30,62 @@ def turn(checked: Checked, node: Loop) -> int:
     return 1 + sum(map(checked.parts_in, body)) // _PARTS_BY_STEP
 
 
-def looked_at(emitter: "Emitter", node: Call, parts: Sequence[Expr], code: list[str]) -> list[str]:
+def looked_at(place: Place, node: Call, parts: Sequence[Expr], code: list[str]) -> list[str]:
     """The arguments of a function that reads its texts from end to end."""
     if node.function not in _READERS and node.function not in LIBRARY:
         return code
     return [
-        item if isinstance(part, Literal) or bare(emitter.type_of(part)) not in _TEXTS else _text(emitter, item)
+        item if isinstance(part, Literal) or bare(place.type_of(part)) not in _TEXTS else _text(place, item)
         for part, item in zip(parts, code, strict=True)
     ]
 
 
-def _text(emitter: "Emitter", code: str) -> str:
-    if emitter.careful:
-        return f"{emitter.frame.find('meter')}.looked({code}, {_CHARACTERS_BY_STEP})"
-    return f"short({code}, {_most_text(emitter)})"
+def _text(place: Place, code: str) -> str:
+    if place.careful:
+        return f"{place.meter()}.looked({code}, {_CHARACTERS_BY_STEP})"
+    return f"short({code}, {_most_text(place)})"
 
 
-def _most_text(emitter: "Emitter") -> int:
-    return _MOST_TEXT[min(len(emitter.scopes), len(_MOST_TEXT) - 1)]
+def _most_text(place: Place) -> int:
+    return _MOST_TEXT[min(len(place.scopes), len(_MOST_TEXT) - 1)]
 
 
-def matched(emitter: "Emitter", text: str, pattern: Expr) -> str:
-    """``text.matches(pattern)``. A pattern that comes with the record is left to the careful form."""
-    meter = emitter.frame.find("meter") if emitter.careful else None
-    if not (isinstance(pattern, Literal) and isinstance(pattern.value, str)):
-        return f"{meter}.matched({text}, {meter}.pattern({emitter.emit(pattern)}))" if emitter.careful else "give_up()"
-    compiled = compile_pattern(pattern.value)
-    constant = emitter.unit.constant(compiled, ("pattern", pattern.value))
-    if emitter.careful:
-        return f"{meter}.matched({text}, {constant})"
-    most = _most_text(emitter) * _SMALL_PATTERN // max(compiled.programsize, _SMALL_PATTERN)
+def matched(place: Place, text: str, pattern: str) -> str:
+    """``text.matches(pattern)`` for a pattern that the rule spells out."""
+    compiled = compile_pattern(pattern)
+    constant = place.unit.constant(compiled, ("pattern", pattern))
+    if place.careful:
+        return f"{place.meter()}.matched({text}, {constant})"
+    most = _most_text(place) * _SMALL_PATTERN // max(compiled.programsize, _SMALL_PATTERN)
     return f"({constant}.search(short({text}, {most})) is not None)"
 
 
-def compared(emitter: "Emitter", node: Call, code: Sequence[str]) -> str | None:
+def compared(place: Place, node: Call, code: Sequence[str]) -> str | None:
     """A comparison whose cost depends on its values, or None when it is as cheap as any other step."""
-    left, right = (bare(emitter.type_of(part)) for part in node.args)
+    left, right = (bare(place.type_of(part)) for part in node.args)
     if any(isinstance(part, Literal) for part in node.args):
         return None
-    meter, nested = emitter.frame.find("meter") if emitter.careful else None, len(emitter.scopes)
+    meter, nested = place.meter() if place.careful else None, len(place.scopes)
     if left == right == STRING:
-        if emitter.careful:
+        if place.careful:
             return f"({meter}.looked({code[0]}, {_CHARACTERS_BY_STEP}) {node.function} {code[1]})"
         return f"(short({code[0]}, {_MOST_COMPARED}) {node.function} {code[1]})" if nested > 1 else None
     if node.function not in _EQUALITIES or not (_holds(left) and _holds(right)):
         return None
     negated = "not " if node.function == "!=" else ""
-    if emitter.careful:
+    if place.careful:
         return f"({negated}{meter}.same({code[0]}, {code[1]}))"
     return f"({negated}equal(single({code[0]}), {code[1]}))" if nested else None
 
 
-def contained(emitter: "Emitter", node: Call, item: str, place: str) -> str:
-    """``item in place``, for any but a list of strings."""
-    if emitter.careful:
-        return f"{emitter.frame.find('meter')}.member({item}, {place})"
-    if isinstance(bare(emitter.type_of(node.args[1])), (MapType, ObjectType)):
-        return f"member({item}, {place})"
-    single = f"single({item})" if emitter.scopes and _holds(bare(emitter.type_of(node.args[0]))) else item
-    return f"member({single}, few({place}, {'WIDE_INNER' if emitter.scopes else 'WIDE_OUTER'}))"
+def contained(place: Place, node: Call, item: str, container: str) -> str:
+    """``item in container``, for any but a list of strings."""
+    if place.careful:
+        return f"{place.meter()}.member({item}, {container})"
+    if isinstance(bare(place.type_of(node.args[1])), (MapType, ObjectType)):
+        return f"member({item}, {container})"
+    single = f"single({item})" if place.scopes and _holds(bare(place.type_of(node.args[0]))) else item
+    return f"member({single}, few({container}, {'WIDE_INNER' if place.scopes else 'WIDE_OUTER'}))"
 
 
 def _holds(type_: Type) -> bool:

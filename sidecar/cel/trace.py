@@ -8,12 +8,11 @@ from dataclasses import dataclass, field, replace
 from itertools import islice
 from typing import Any
 
-from sidecar.cel.ast import Bind, Call, Expr, Ident, ListExpr, Literal, Loop, MapExpr, Select, children, walk
+from sidecar.cel.ast import Bind, Call, Expr, Ident, ListExpr, Literal, Loop, MapExpr, Select, children, conjuncts, walk
 from sidecar.cel.checked import Checked, Ref
 from sidecar.cel.compile import BOUND, PARAMETERS, compile_program
 from sidecar.cel.errors import EvaluationError
 from sidecar.cel.kernel import elements, pairs
-from sidecar.cel.loops import conjuncts
 
 MOST_TURNS = 5
 """How many elements of one loop are shown; those that decide it come first."""
