@@ -8,9 +8,9 @@ from pathlib import Path
 import orjson
 
 from sidecar.cel import type_from_schema
-from sidecar.errors import ConfigError, Finding, PolicyError
+from sidecar.errors import Finding, PolicyError
 from sidecar.policy.compiling import Parsed, Problems, Typing, compiled_policy
-from sidecar.policy.load import PolicyDocument, load_policy
+from sidecar.policy.load import PolicyDocument, files_of, load_policy
 from sidecar.policy.rules import KindPolicies, Rule
 from sidecar.policy.sense import refuse_senseless
 from sidecar.policy.steps import Steps, whole
@@ -59,7 +59,7 @@ def build(folders: Sequence[Path], kinds: Kinds, *, labels_only: bool = False) -
     """Read and compile every policy of the folders; together they are the bundle. No suite runs.
 
     With ``labels_only`` a rule that has to be judged record by record is an error. Raises ConfigError for a folder that
-    is not there, PolicyError with every finding in every file.
+    is not there or may not be read, PolicyError with every finding in every file.
     """
     return whole(building(folders, kinds, labels_only=labels_only))
 
@@ -91,10 +91,9 @@ def building(folders: Sequence[Path], kinds: Kinds, *, labels_only: bool = False
 def _documents(folders: Sequence[Path], problems: Problems) -> Iterator[PolicyDocument]:
     """Every policy file, suites aside."""
     for folder in folders:
-        if not folder.is_dir():
-            raise ConfigError(f"no folder of policies at {folder}")
-        paths = [path for path in sorted(folder.glob("*.yaml")) if not path.name.endswith(SUITE_SUFFIX)]
-        for path in sorted(folder.glob("*.yml")):
+        files = files_of(folder)
+        paths = [path for path in files if path.suffix == ".yaml" and not path.name.endswith(SUITE_SUFFIX)]
+        for path in (path for path in files if path.suffix == ".yml"):
             problems.add(Finding(str(path), 0, 0, "is not read: a policy file ends in .yaml"))
         if not paths:
             problems.add(Finding(str(folder), 0, 0, "holds no policy (a file that ends in .yaml)"))

@@ -1,8 +1,10 @@
 """Reading and compiling policies: what is refused, where and in which words, and what a bundle tells of itself."""
 
 import json
+import os
 import re
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pytest
 from policy_files import HEAD, NOTE, bundle_of, note_kinds, policy, refused, write
@@ -12,6 +14,8 @@ from sidecar.policy.bundle import build
 from sidecar.records.schemas import load_kinds, shipped_schemas
 from sidecar.shipped import shipped
 
+NOBODY = 65_534
+"""Whom the test of a closed folder asks as where it runs as root."""
 GOOD = """
 policy: p
 applies_to: [note]
@@ -114,6 +118,22 @@ def test_folders(tmp_path: Path) -> None:
     (tmp_path / "more" / "q.yml").write_text("policy: q")
     with pytest.raises(PolicyError, match=r"q.yml.*a policy file ends in .yaml"):
         build([tmp_path / "more"], note_kinds())
+
+
+def test_a_folder_that_may_not_be_read_is_not_empty() -> None:
+    """It is a mistake of the configuration, which says so: that it holds no policy would be false."""
+    kinds, me = note_kinds(), os.geteuid()
+    with TemporaryDirectory() as above:
+        Path(above).chmod(0o755)
+        folder = write(Path(above) / "closed", p=policy("p", "allow x: true"))
+        folder.chmod(0)
+        os.seteuid(me or NOBODY)  # to root every folder is open
+        try:
+            with pytest.raises(ConfigError, match=r"policies .*closed cannot be read: Permission denied"):
+                build([folder], kinds)
+        finally:
+            os.seteuid(me)
+            folder.chmod(0o700)
 
 
 def test_revision(tmp_path: Path) -> None:
