@@ -218,8 +218,11 @@ class _Reader:
             if fault is not None:
                 yield fault
         deployment = self.type_at(f"{pointer}/deployment_id")
-        if deployment is None and nullable_branch(self._part(pointer)).get("additionalProperties") is not False:
-            yield f"{pointer} takes any 'deployment_id'; declare it as a text, or write \"additionalProperties\": false"
+        if deployment is None and _lets_in(nullable_branch(self._part(pointer)), "deployment_id"):
+            yield (
+                f"{pointer} takes any 'deployment_id'; declare it as a text, or write \"additionalProperties\": false "
+                "and no pattern of such a name"
+            )
         if deployment not in ("string", None):
             yield f"{pointer}/deployment_id is no text"
 
@@ -272,3 +275,12 @@ class _Reader:
         if name in self._names:
             self.refuse(where, f"two filters are called {name!r}")
         self._names.add(name)
+
+
+def _lets_in(schema: Mapping[str, Any], undeclared: str) -> bool:
+    """Whether an object may have a property that is not declared, by a pattern of its name or as any other."""
+    patterns = schema.get("patternProperties", {})
+    by_pattern = jsonschema_rs.validator_for(
+        {"patternProperties": dict.fromkeys(patterns, False)}, pattern_options=jsonschema_rs.RegexOptions()
+    )
+    return schema.get("additionalProperties") is not False or not by_pattern.is_valid({undeclared: ""})

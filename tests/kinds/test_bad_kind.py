@@ -36,6 +36,11 @@ def _nullable(schema: dict[str, Any]) -> dict[str, Any]:
 
 _TEXT = {"type": "string"}
 _NULLABLE = {"type": ["string", "null"]}
+_BY_PATTERN: dict[str, Any] = {
+    "properties": {"org_id": _TEXT, "workspace_id": _TEXT},
+    "patternProperties": {"^dep": {"type": "integer"}},
+    "additionalProperties": False,
+}
 
 
 def _annotated(**members: Any) -> dict[str, Any]:
@@ -128,6 +133,7 @@ def test_a_schema_that_is_no_json_is_told_with_its_place(
             _keeping(_tenant(properties={"org_id": _TEXT, "workspace_id": _TEXT})),
             "/tenant_context takes any 'deployment_id'",
         ),
+        (_keeping(_tenant(**_BY_PATTERN)), "/tenant_context takes any 'deployment_id'"),
     ],
 )
 def test_every_valid_record_has_a_key_and_a_tenant(
