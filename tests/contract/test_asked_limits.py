@@ -8,8 +8,6 @@ from serving import Served, served
 from small_world import ANN, RECORDS, RUN
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
-
-
 TOO_LARGE = 2**64
 
 

@@ -6,8 +6,6 @@ from serving import Served
 from small_world import ANN, RUN
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
-
-
 TOO_LARGE = 2**64
 
 
