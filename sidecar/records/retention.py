@@ -41,10 +41,10 @@ class Rule:
         """Whether the oldest stand at the end of the order."""
         return self.leads and self.kind.order[0].descending
 
-    def over(self, row: Row, now_ms: int) -> bool:
-        """Whether a record is kept no longer. One without an age is kept."""
+    def over(self, row: Row, now_ms: int) -> bool | None:
+        """Whether a record is kept no longer; None for one without an age, which is kept and tells of no other."""
         value = at(row.record(), names(self.age))
-        return isinstance(value, int) and value < now_ms - self.keep_ms
+        return value < now_ms - self.keep_ms if isinstance(value, int) else None
 
 
 def rules_of(config: Config, kinds: Kinds) -> tuple[Rule, ...]:
@@ -99,9 +99,10 @@ class _Sweep:
         removed, after = 0, None
         while True:
             page = await self._page(after)
-            over = [row.position.key for row in page.rows if self.rule.over(row, self.now_ms)]
+            judged = [self.rule.over(row, self.now_ms) for row in page.rows]
+            over = [row.position.key for row, is_over in zip(page.rows, judged, strict=True) if is_over]
             removed += await self._remove(over) if over else 0
-            if not page.more or (self.rule.leads and len(over) < len(page.rows)):
+            if not page.more or (self.rule.leads and False in judged):  # behind one that is kept all are younger
                 return removed
             after = page.rows[0 if self.rule.last else -1].position
             await asyncio.sleep(PAUSE_S)

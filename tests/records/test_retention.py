@@ -8,14 +8,17 @@ from typing import Any
 import orjson
 import pytest
 from record_samples import LEAST, accepted, kinds
-from test_lifecycle import ACME, OTHER, event, letter, opened, stored
+from store_notes import NOTE
+from test_lifecycle import ACME, OTHER, TRIPLES, event, letter, opened, stored
 
 from sidecar.config import Config, RetentionConfig, RuntimeConfig
 from sidecar.errors import ConfigError
 from sidecar.records import retention
 from sidecar.records.kind import Kinds, Order
+from sidecar.records.prepare import Preparer
 from sidecar.records.reading import Row
 from sidecar.records.retention import Rule, expire, rules_of
+from sidecar.records.store import Prepared
 
 NOW, DAY = 1_000_000_000, 86_400_000
 
@@ -56,12 +59,30 @@ async def test_what_is_older_than_its_kind_is_kept_goes(
 
 @pytest.mark.parametrize(
     ("record", "over"),
-    [({"closed": {"at_ms": 1}}, True), ({"closed": None}, False), ({"closed": {}}, False), ({}, False)],
+    [({"closed": {"at_ms": 1}}, True), ({"closed": None}, None), ({"closed": {}}, None), ({}, None)],
 )
-def test_a_record_without_an_age_is_kept(record: Mapping[str, Any], over: bool) -> None:
-    """A null or a gap on the way to the age keeps a record, and so holds up no other."""
+def test_a_record_without_an_age_is_kept(record: Mapping[str, Any], over: bool | None) -> None:
+    """A null or a gap on the way to the age keeps a record, and does not count as one that is young."""
     rule = Rule(kinds()["event"], "/closed/at_ms", DAY, leads=True)
     assert rule.over(Row("event", 0, (1, orjson.dumps(record))), NOW) is over
+
+
+@pytest.mark.parametrize("descending", [True, False])
+async def test_records_without_an_age_hold_up_no_other(
+    store_name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, descending: bool
+) -> None:
+    """They stand last, so that whole pages of them may come before the oldest: every old record goes, and only those."""
+    monkeypatch.setattr(retention, "PAGE", 4)
+    kind = replace(NOTE, tenant="/of", order=(Order(("/at_ms",), descending),), label=(), columns=())
+    accept = Preparer(kind).prepare
+    ages = {f"{age}-{number}": age for age in (None, 1, NOW) for number in range(9)}
+    async with opened(tmp_path, Kinds({"note": kind})) as store:
+        for name, age in ages.items():
+            record = accept({"id": name, "of": TRIPLES[ACME], "at_ms": age, "at": 1}, 1)
+            assert isinstance(record, Prepared)
+            await store.put([record])
+        assert await expire(store, [Rule(kind, "/at_ms", DAY, leads=True)], NOW) == {"note": 9}
+        assert await stored(store, "note") == sorted(name for name, age in ages.items() if age != 1)
 
 
 async def test_every_tenant_and_kind_has_its_own_limit(store_name: str, tmp_path: Path) -> None:
