@@ -49,7 +49,7 @@ async def _loaded(
     found: Sequence[Source], config: Config, kinds: Kinds, watcher: "Watcher", *, keep_going: bool
 ) -> Loaded:
     intake = Intake(kinds)
-    async with opened(config, kinds, intake) as store:
+    async with opened(config, kinds, Intake(kinds)) as store:  # its own: what a promotion drops, the load does not
         return await Load(kinds, intake, store, watcher, keep_going, config.limits.record_bytes).run(found)
 
 

@@ -17,7 +17,8 @@ def run(asked: argparse.Namespace, config: Config, terminal: Terminal) -> int:
     store = replace(config.store, auto_migrate=True, row_level_security=False)  # the owner's, whom no wall holds
     done = asyncio.run(_migrated(replace(config, store=store)))
     if asked.json:
-        terminal.json({"created": list(done.created), "promoted": list(done.promoted)})
+        told = {"created": list(done.created), "promoted": list(done.promoted)}
+        terminal.json({**told, "dropped_properties": dict(done.dropped)})
     elif done == Migrated():
         terminal.line("nothing was left to do")
     else:

@@ -45,6 +45,7 @@ class Intake:
         if isinstance(result, Prepared):
             if notes.dropped:
                 self.dropped[kind] += notes.dropped
+                return result._replace(dropped=notes.dropped)
             return result
         return [Reject(line, kind, pointer, message) for pointer, message in result]
 

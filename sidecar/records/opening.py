@@ -1,5 +1,6 @@
 """Opening the store that the configuration names."""
 
+import logging
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -16,6 +17,8 @@ from sidecar.records.sqlite import SqliteStore
 from sidecar.records.sqlite import backup as sqlite_backup
 from sidecar.records.store import Store
 
+log = logging.getLogger(__name__)
+
 _SQLITE = "sqlite:///"
 _POSTGRES = ("postgresql://", "postgres://")
 
@@ -31,7 +34,17 @@ async def opened(config: Config, kinds: Kinds, intake: Intake, *, create: bool =
 
 
 async def open_store(config: Config, kinds: Kinds, intake: Intake, *, create: bool = True) -> Store:
-    """Open the store, or create it; without ``create`` it has to be there. Raises ConfigError, StoreError."""
+    """Open the store, or create it; without ``create`` it has to be there. Raises ConfigError, StoreError.
+
+    What a promotion left out of stored records is told in the log.
+    """
+    store = await _open(config, kinds, intake, create=create)
+    for kind, number in store.migrated.dropped.items():
+        log.warning("%s: %d properties that its changed schema does not declare were dropped", kind, number)
+    return store
+
+
+async def _open(config: Config, kinds: Kinds, intake: Intake, *, create: bool) -> Store:
     url = config.store.url
     if url.startswith(_POSTGRES):
         return await _postgres(config, kinds, intake, create=create)

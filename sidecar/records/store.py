@@ -2,7 +2,7 @@
 
 from collections.abc import AsyncIterator, Callable, Collection, Iterable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from hashlib import blake2b
 from typing import Any, NamedTuple, Protocol
 
@@ -42,6 +42,8 @@ class Prepared(NamedTuple):
     """Where it was read, for messages."""
     inherit: "Callable[[bytes], Prepared] | None" = None
     """Given the stored document, this record with what it inherits from it (a run keeps its scope)."""
+    dropped: int = 0
+    """Undeclared properties that were left out."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,10 +70,14 @@ class Outcome:
 
 @dataclass(frozen=True, slots=True)
 class Migrated:
-    """What opening a store changed in it: the kinds it got tables for, and those whose records were stored anew."""
+    """What opening a store changed in it: the kinds it got tables for, and those whose records were stored anew.
+
+    ``dropped`` counts, by kind, the properties of stored records that its changed schema does not declare.
+    """
 
     created: tuple[str, ...] = ()
     promoted: tuple[str, ...] = ()
+    dropped: Mapping[str, int] = field(default_factory=dict)
 
 
 NOT_MIGRATED = (

@@ -1,7 +1,8 @@
 """Opening a store whose kinds' schemas have changed."""
 
+from collections import Counter
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -12,7 +13,7 @@ import stores
 from sidecar.errors import Reject, StoreError
 from sidecar.records.kind import Column, Kind, Kinds
 from sidecar.records.reading import Is, Lanes, Read, Row
-from sidecar.records.store import Prepared, Store, Tenant
+from sidecar.records.store import Migrated, Prepared, Store, Tenant
 
 pytestmark = pytest.mark.usefixtures("store_name")
 
@@ -34,6 +35,32 @@ def accept(kind: str, record: object) -> Prepared:
 
 def refuse(kind: str, record: object) -> list[Reject]:
     return [Reject(1, kind, "/unit", "is not of this world")]
+
+
+def as_it_was(_: str, record: Any) -> Prepared:
+    """What the old schema makes of a record."""
+    return before(record["id"])._replace(doc=orjson.dumps(record))
+
+
+def without_unit(kind: str, record: Any) -> Prepared:
+    """What a schema makes of a record in which the unit is not declared."""
+    return accept(kind, record)._replace(doc=orjson.dumps({"id": record["id"]}), dropped=1)
+
+
+@dataclass
+class Stubborn:
+    """Leaves the unit out, and refuses one record once it was admitted some times: another process wrote it then."""
+
+    which: str
+    admits: int
+
+    def __call__(self, kind: str, record: Any) -> Prepared | list[Reject]:
+        """Validate a record."""
+        if record["id"] == self.which:
+            self.admits -= 1
+            if self.admits < 0:
+                return refuse(kind, record)
+        return without_unit(kind, record)
 
 
 class Everything:
@@ -65,39 +92,71 @@ async def test_records_are_promoted_again(tmp_path: Path) -> None:
 
 
 async def test_a_record_that_no_longer_validates_stops_the_start(tmp_path: Path) -> None:
-    """The store refuses to serve, says which place is wrong, loses nothing, and goes on once it is mended."""
-    first = await stores.open_store(tmp_path / "s.db", Kinds({"note": OLD}), accept)
-    await first.put([before("n")])
-    await first.close()
-    with pytest.raises(StoreError, match="/unit: is not of this world"):
-        await stores.open_store(tmp_path / "s.db", Kinds({"note": NEW}), refuse)
-    second = await stores.open_store(tmp_path / "s.db", Kinds({"note": NEW}), accept)
-    assert await stored(second) == ["n"]
-    await second.close()
+    """It is named, whatever its batch, and nothing is changed: who works by the schema as it was goes on."""
+    names = [f"n{number:04}" for number in range(1_501)]
+    async with stores.opened(tmp_path / "s.db", Kinds({"note": OLD}), accept) as old:
+        await old.put([before(name) for name in names])
+        sentence = "the stored note n1500 of org/main does not validate under its changed schema: /unit: is not of this"
+        with pytest.raises(StoreError, match=sentence):
+            await stores.open_store(tmp_path / "s.db", Kinds({"note": NEW}), Stubborn("n1500", admits=0))
+        assert await old.conflicts([before("n0000")]) == []
+        [count] = await old.counts()
+        assert count.records == len(names)
+    async with stores.opened(tmp_path / "s.db", Kinds({"note": OLD}), refuse) as old:
+        assert old.migrated == Migrated()
+
+
+async def test_what_is_refused_half_way_takes_nothing_away(tmp_path: Path) -> None:
+    """Refused behind the proof, for another process wrote it in between: the schema as it was finds every content."""
+    names = [f"n{number:04}" for number in range(2_500)]
+    async with stores.opened(tmp_path / "s.db", Kinds({"note": OLD}), accept) as old:
+        await old.put([before(name) for name in names])
+    whole = stores.documents(tmp_path / "s.db", "note")
+    for _ in range(2):
+        with pytest.raises(StoreError, match="the stored note n2400 of org/main does not validate"):
+            await stores.open_store(tmp_path / "s.db", Kinds({"note": NEW}), Stubborn("n2400", admits=1))
+        assert "unit" not in stores.documents(tmp_path / "s.db", "note")[0]
+        await (await stores.open_store(tmp_path / "s.db", Kinds({"note": OLD}), as_it_was)).close()
+        assert stores.documents(tmp_path / "s.db", "note") == whole
+
+
+async def test_what_a_promotion_leaves_out_is_counted(tmp_path: Path) -> None:
+    """Every undeclared property of a stored record once, although the promotion was interrupted half-way."""
+    async with stores.opened(tmp_path / "s.db", Kinds({"note": OLD}), accept) as old:
+        await old.put([before(f"n{number:04}") for number in range(2_500)])
+    with pytest.raises(StoreError, match="n2400"):
+        await stores.open_store(tmp_path / "s.db", Kinds({"note": NEW}), Stubborn("n2400", admits=1))
+    async with stores.opened(tmp_path / "s.db", Kinds({"note": NEW}), without_unit) as new:
+        assert new.migrated == Migrated((), ("note",), {"note": 2_500})
 
 
 @pytest.mark.parametrize("write", ["upsert", "append_only"])
 @pytest.mark.parametrize("apart", [1, 1_500])
+@pytest.mark.parametrize("proven", [True, False])
 async def test_no_record_is_promoted_over_another(
-    write: Literal["upsert", "append_only"], apart: int, tmp_path: Path
+    write: Literal["upsert", "append_only"], apart: int, proven: bool, tmp_path: Path
 ) -> None:
-    """Of two that have one key under a changed id, in a batch or two, none is dropped: the old schema has them both."""
+    """Of two that have one key under a changed id, in a batch or two, none is dropped: the old schema has them both.
+
+    Both are named; where one of them was written behind the proof only their key is.
+    """
     names = [f"n{number:04}" for number in range(1_501)]
     old, new = (replace(kind, write=write) for kind in (OLD, NEW))
     first = await stores.open_store(tmp_path / "s.db", Kinds({"note": old}), accept)
     await first.put([before(name) for name in names])
     await first.close()
+    times = Counter[tuple[str, ...]]()
 
     def renamed(kind: str, record: object) -> Prepared:
         prepared = accept(kind, record)
-        return prepared._replace(key=(names[0],)) if prepared.key == (names[apart],) else prepared
+        times[prepared.key] += 1
+        taken = prepared.key == (names[apart],) and times[prepared.key] == 1 + proven
+        return prepared._replace(key=(names[0],)) if taken else prepared
 
-    def anew(_: str, record: Any) -> Prepared:
-        return before(record["id"])
-
-    with pytest.raises(StoreError, match="two stored notes have one key under the changed schema: n0000; start with"):
+    told = "n0000" if proven else f"n0000 of org/main and {names[apart]} of org/main"
+    with pytest.raises(StoreError, match=f"two stored notes have one key under the changed schema: {told}; start with"):
         await stores.open_store(tmp_path / "s.db", Kinds({"note": new}), renamed)
-    again = await stores.open_store(tmp_path / "s.db", Kinds({"note": old}), anew)
+    again = await stores.open_store(tmp_path / "s.db", Kinds({"note": old}), as_it_was)
     [count] = await again.counts()
     assert count.records == len(names)
     await again.close()
@@ -131,9 +190,9 @@ async def test_nothing_is_answered_of_a_kind_that_is_half_promoted(tmp_path: Pat
     serving = await stores.open_store(path, Kinds({"note": NEW}), accept)
     await serving.put([accept("note", {"id": "a", "unit": "u"})])
     with pytest.raises(StoreError, match="not of this world"):
-        await stores.open_store(path, Kinds({"note": OLD}), refuse)
+        await stores.open_store(path, Kinds({"note": OLD}), Stubborn("a", admits=1))
     with pytest.raises(StoreError, match="not of this world"):
-        await stores.open_store(path, Kinds({"note": NEW}), refuse)
+        await stores.open_store(path, Kinds({"note": NEW}), Stubborn("a", admits=1))
     with pytest.raises(StoreError, match="records of note are not all stored anew yet"):
         await stored(serving)
     last = await stores.open_store(path, Kinds({"note": NEW}), accept)

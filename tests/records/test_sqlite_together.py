@@ -9,12 +9,12 @@ from threading import Timer
 
 import pytest
 import stores
-from test_promote import NEW, OLD, accept, before, refuse, stored
+from test_promote import NEW, OLD, Stubborn, accept, before, stored
 
 from sidecar.errors import StoreError
 from sidecar.records.kind import Kinds
 from sidecar.records.sqlite import SqliteStore, turns
-from sidecar.records.sqlite.promote import _promote
+from sidecar.records.sqlite.promote import promote
 from sidecar.records.store import Prepared
 
 
@@ -37,7 +37,7 @@ async def test_a_promotion_that_another_process_finished_is_finished(tmp_path: P
     await first.put([before("a"), before("b")])
     await first.close()
     second = SqliteStore(tmp_path / "s.db", Kinds({"note": NEW}), accept)
-    _promote(second._writer, second._tables, accept, "note")
+    promote(second._writer, second._tables, accept, "note")
     assert await stored(second) == ["a", "b"]
     await second.close()
 
@@ -57,7 +57,7 @@ async def test_of_two_releases_that_promote_at_once_the_later_one_goes_on(
     def meanwhile(connection: sqlite3.Connection) -> None:
         if next(begun) == 3:  # to set them aside, for one batch, and now for the next
             with suppress(StoreError):
-                SqliteStore(path, later, of_later if whole else refuse)
+                SqliteStore(path, later, of_later if whole else Stubborn("n0000", admits=1))
         begin(connection)
 
     monkeypatch.setattr(turns, "begin", meanwhile)

@@ -1,94 +1,16 @@
-"""Opening a store: create it, refuse a newer one, and bring records of a changed kind to its new form."""
+"""Promoting a kind's records to its changed schema: proven first, then set aside, then stored anew batch by batch."""
 
 import sqlite3
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
-from sidecar.errors import StoreError, StoreVersionError
+import orjson
+
+from sidecar.errors import StoreError
 from sidecar.records.layout import Table, quoted
-from sidecar.records.promotion import BATCH, Accept, admitted
+from sidecar.records.promotion import BATCH, WHOSE, Accept, Mark, admitted, identity, mark_name, read_mark, same_key
 from sidecar.records.sqlite import turns
-from sidecar.records.sqlite.tables import APPLICATION_ID, BASE, STORE_VERSION, statements
 from sidecar.records.sqlite.write import Interned, Writer
-from sidecar.records.store import NOT_MIGRATED, Migrated, unlike
-
-
-def prepare(
-    connection: sqlite3.Connection, tables: Mapping[str, Table], accept: Accept, *, allowed: bool = True
-) -> Migrated:
-    """Make the file ready for these kinds; an interrupted promotion goes on. Raises StoreError, StoreVersionError.
-
-    Unless it is ``allowed``, a file that is not ready is refused as it is.
-    """
-    turns.begin(connection)
-    try:
-        stamped = _is_stamped(connection)
-        known = dict(connection.execute("SELECT name, digest FROM kind").fetchall()) if stamped else {}
-        created = [name for name in tables if name not in known]
-        changed = [name for name in tables if name in known and known[name] != tables[name].kind.digest]
-        unfinished = [name for name in set_aside(connection) if name in tables]
-        if (created or changed or unfinished) and not allowed:
-            raise StoreError(f"the store {NOT_MIGRATED}")
-        if not stamped:
-            _stamp(connection)
-        for name in created:
-            _create(connection, tables[name])
-        for name in changed:
-            _set_aside(connection, tables[name])
-        connection.commit()
-    finally:
-        connection.rollback()
-    promoted = sorted({*changed, *unfinished})
-    for name in promoted:
-        _promote(connection, tables, accept, name)
-    return Migrated(tuple(created), tuple(promoted))
-
-
-def _is_stamped(connection: sqlite3.Connection) -> bool:
-    """Whether the file is a store; False when it is empty. Raises StoreError, StoreVersionError."""
-    version: int = connection.execute("PRAGMA user_version").fetchone()[0]
-    application: int = connection.execute("PRAGMA application_id").fetchone()[0]
-    if version > STORE_VERSION and application == APPLICATION_ID:
-        raise StoreVersionError(
-            f"the store is of version {version}, this program knows {STORE_VERSION}: run the newer release, "
-            f"or restore a backup of version {STORE_VERSION}"
-        )
-    if version == STORE_VERSION and application == APPLICATION_ID:
-        return True
-    if connection.execute("SELECT count(*) FROM sqlite_schema").fetchone()[0]:
-        raise StoreError("the file is an SQLite database of something else; name another file")
-    return False
-
-
-def _stamp(connection: sqlite3.Connection) -> None:
-    for statement in BASE.split(";"):
-        connection.execute(statement)
-    connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
-    connection.execute(f"PRAGMA user_version = {STORE_VERSION}")
-
-
-def _create(connection: sqlite3.Connection, table: Table) -> None:
-    for statement in statements(table):
-        connection.execute(statement)
-    connection.execute("INSERT OR REPLACE INTO kind VALUES (?, ?)", (table.kind.name, table.kind.digest))
-
-
-def _aside(name: str) -> str:
-    return f"aside_{name}"
-
-
-def _set_aside(connection: sqlite3.Connection, table: Table) -> None:
-    """Keep the old documents under another name and create the kind's tables anew; labels start afresh."""
-    stem = table.stem
-    aside = quoted(_aside(table.kind.name))
-    connection.execute(f"CREATE TABLE IF NOT EXISTS {aside} (_row INTEGER PRIMARY KEY, _doc BLOB NOT NULL) STRICT")
-    connection.execute(f"INSERT INTO {aside} (_doc) SELECT coalesce(_source, _doc) FROM {table.name} ORDER BY _row")
-    for (name,) in connection.execute(
-        "SELECT name FROM sqlite_schema WHERE type = 'table' AND (name = ? OR substr(name, 1, ?) = ?)",
-        (stem, len(stem) + 1, stem + "."),
-    ).fetchall():
-        connection.execute(f"DROP TABLE {quoted(name)}")
-    connection.execute("UPDATE label SET records = 0 WHERE kind = ?", (table.kind.name,))
-    _create(connection, table)
+from sidecar.records.store import unlike
 
 
 def set_aside(connection: sqlite3.Connection) -> list[str]:
@@ -97,26 +19,119 @@ def set_aside(connection: sqlite3.Connection) -> list[str]:
     return [name.removeprefix("aside_") for (name,) in found]
 
 
-def _promote(connection: sqlite3.Connection, tables: Mapping[str, Table], accept: Accept, name: str) -> None:
-    """Validate and store again what was set aside, batch by batch, so that it can be interrupted."""
-    aside = quoted(_aside(name))
+def prove(connection: sqlite3.Connection, tables: Mapping[str, Table], accept: Accept, names: Iterable[str]) -> None:
+    """Prove that the records of changed kinds can all be promoted, as they are at one moment. Nothing is changed.
+
+    Others write meanwhile. Raises StoreError for the first record that is not valid or has the key of another one.
+    """
+    for name in names:
+        connection.execute("BEGIN")
+        try:
+            _prove(connection, tables[name], accept)
+        finally:
+            connection.rollback()
+
+
+def _prove(connection: sqlite3.Connection, table: Table, accept: Accept) -> None:
+    name = table.kind.name
+    connection.execute("CREATE TEMP TABLE proof (identity BLOB NOT NULL, which TEXT NOT NULL) STRICT")
+    stored = connection.execute(_stored(connection, table))
+    while batch := stored.fetchmany(BATCH):
+        proven = [(identity(admitted(accept, name, which, document)), which) for which, document in batch]
+        connection.executemany("INSERT INTO temp.proof VALUES (?, ?)", proven)
+    twice = connection.execute(
+        "SELECT min(which), max(which) FROM temp.proof GROUP BY identity HAVING count(*) > 1 LIMIT 1"
+    ).fetchone()
+    if twice:
+        raise same_key(name, *twice)
+
+
+def put_aside(connection: sqlite3.Connection, table: Table) -> None:
+    """Keep what was stored under another name and remove the kind's tables; labels start afresh.
+
+    What lies aside already stays: of a promotion that did not end, it has every record as it was before.
+    """
+    name, stem = table.kind.name, table.stem
+    if name not in set_aside(connection):
+        aside, stored = _aside(name), _stored(connection, table)
+        connection.execute(
+            f"CREATE TABLE {aside} (_row INTEGER PRIMARY KEY, _which TEXT NOT NULL, _doc BLOB NOT NULL) STRICT"
+        )
+        connection.execute(f"INSERT INTO {aside} (_which, _doc) {stored}")
+    connection.execute("DELETE FROM setting WHERE name = ?", (mark_name(name),))
+    for (found,) in connection.execute(
+        "SELECT name FROM sqlite_schema WHERE type = 'table' AND (name = ? OR substr(name, 1, ?) = ?)",
+        (stem, len(stem) + 1, stem + "."),
+    ).fetchall():
+        connection.execute(f"DROP TABLE {quoted(found)}")
+    connection.execute("UPDATE label SET records = 0 WHERE kind = ?", (name,))
+
+
+def promote(connection: sqlite3.Connection, tables: Mapping[str, Table], accept: Accept, name: str) -> int:
+    """Store anew what was set aside, so that it can be interrupted; how many properties were left out.
+
+    What lies aside goes when all of it is stored anew. Raises StoreError.
+    """
     while True:
         turns.begin(connection)
         try:
             _require_still(connection, tables[name])
             if name not in set_aside(connection):
-                return  # another process, promoting too, has stored the last of it
-            batch = connection.execute(f"SELECT _row, _doc FROM {aside} ORDER BY _row LIMIT ?", (BATCH,)).fetchall()
-            if not batch:
-                connection.execute(f"DROP TABLE {aside}")
-                connection.commit()
-                return
-            records = [admitted(accept, name, document) for _, document in batch]
-            Writer(connection, tables, Interned()).promote(name, records)
-            connection.execute(f"DELETE FROM {aside} WHERE _row <= ?", (batch[-1][0],))
+                return 0  # another process, promoting too, has stored the last of it, and tells
+            mark = _mark(connection, name)
+            further = _promote_batch(connection, tables, accept, name, mark)
+            if not further:
+                connection.execute(f"DROP TABLE {_aside(name)}")
+                connection.execute("DELETE FROM setting WHERE name = ?", (mark_name(name),))
             connection.commit()
+            if not further:
+                return mark.dropped
         finally:
             connection.rollback()
+
+
+def _promote_batch(
+    connection: sqlite3.Connection, tables: Mapping[str, Table], accept: Accept, name: str, mark: Mark
+) -> bool:
+    """Store the records behind the mark and set it behind them; False when there is none left."""
+    batch = connection.execute(
+        f"SELECT _row, _which, _doc FROM {_aside(name)} WHERE _row > ? ORDER BY _row LIMIT ?", (mark.row, BATCH)
+    ).fetchall()
+    if not batch:
+        return False
+    records = [admitted(accept, name, which, document) for _, which, document in batch]
+    Writer(connection, tables, Interned()).promote(name, records)
+    further = Mark(batch[-1][0], mark.dropped + sum(record.dropped for record in records))
+    connection.execute(
+        "INSERT INTO setting VALUES (?, ?) ON CONFLICT (name) DO UPDATE SET value = excluded.value",
+        (mark_name(name), orjson.dumps([*further]).decode()),
+    )
+    return True
+
+
+def _mark(connection: sqlite3.Connection, name: str) -> Mark:
+    found = connection.execute("SELECT value FROM setting WHERE name = ?", (mark_name(name),)).fetchone()
+    return read_mark(found and found[0])
+
+
+def _aside(name: str) -> str:
+    return quoted(f"aside_{name}")
+
+
+def _stored(connection: sqlite3.Connection, table: Table) -> str:
+    """The statement that reads which records are stored and the document of each, as it was accepted."""
+    name = table.kind.name
+    if name in set_aside(connection):
+        return f"SELECT _which, _doc FROM {_aside(name)} ORDER BY _row"
+    # how long the key was before the change, only the table knows
+    key = connection.execute(
+        "SELECT name FROM pragma_table_info(?) WHERE name GLOB '_k[0-9]*' ORDER BY cid", (table.stem,)
+    ).fetchall()
+    which = " || ' / ' || ".join(f"r.{part}" for (part,) in key)
+    return (
+        f"SELECT {which} || ' of ' || {WHOSE}, coalesce(r._source, r._doc) "
+        f"FROM {table.name} AS r LEFT JOIN tenant AS t ON t.tenant_id = r._tenant ORDER BY r._row"
+    )
 
 
 def _require_still(connection: sqlite3.Connection, table: Table) -> None:

@@ -8,6 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager, closing, contextmanager, suppress
 from itertools import count
 from pathlib import Path
+from threading import Event
 from typing import Any, Literal, TypeVar
 
 import orjson
@@ -16,7 +17,7 @@ from sidecar.errors import StoreError
 from sidecar.records.kind import Kinds
 from sidecar.records.layout import Strategy, Table
 from sidecar.records.promotion import Accept
-from sidecar.records.sqlite import lifecycle, promote, turns
+from sidecar.records.sqlite import lifecycle, migrate, promote, turns
 from sidecar.records.sqlite.file import StoreFile
 from sidecar.records.sqlite.lease import SqliteLease
 from sidecar.records.sqlite.mirror import SqliteMirror
@@ -67,7 +68,7 @@ class SqliteStore:
         try:
             self._writer.execute(f"PRAGMA page_size = {PAGE_BYTES}")  # of a new file; others keep theirs
             turns.write_ahead(self._writer)
-            self.migrated = promote.prepare(self._writer, self._tables, accept, allowed=auto_migrate)
+            self.migrated = migrate.prepare(self._writer, self._tables, accept, allowed=auto_migrate)
             self._tables_version = -1  # the first transaction looks whether another process changed them meanwhile
         except sqlite3.Error as error:
             raise StoreError(f"{path} cannot be used as a store: {error}") from error
@@ -142,7 +143,8 @@ class SqliteStore:
             with _told("written"):
                 try:
                     # here, for it may have begun although who waited for it has gone
-                    await self._in_writer(self._begin)
+                    given_up = Event()
+                    await self._in_writer(lambda: self._begin(given_up), given_up.set)
                     yield
                     await self._in_writer(self._commit)
                 except BaseException:
@@ -153,10 +155,10 @@ class SqliteStore:
         """The work of one write transaction."""
         return Writer(self._writer, self._tables, self._interned)
 
-    def _begin(self) -> None:
+    def _begin(self, given_up: Event) -> None:
         """Begin a write transaction, knowing nothing of tenants that were erased meanwhile. Raises StoreError."""
         self._committed = False
-        turns.begin(self._writer)
+        turns.begin(self._writer, given_up)
         self._require_same_kinds(self._writer)
         self._interned.since(lifecycle.erasures(self._writer))
 
@@ -175,9 +177,9 @@ class SqliteStore:
             self._interned.forget()
             self._writer.rollback()
 
-    async def _in_writer(self, work: Callable[[], T]) -> T:
+    async def _in_writer(self, work: Callable[[], T], stop: Callable[[], None] | None = None) -> T:
         """Run in the writer's thread, to its end even when the request is cancelled: nothing is left half-done."""
-        return await _ended(asyncio.get_running_loop().run_in_executor(self._writes, work))
+        return await _ended(asyncio.get_running_loop().run_in_executor(self._writes, work), stop)
 
     async def put(self, records: Sequence[Prepared], mark: LoadMark | None = None) -> Outcome:
         """Store records of any tenants in one durable transaction. Raises StoreError, RecordConflict."""
@@ -283,6 +285,7 @@ async def _ended(work: asyncio.Future[T], stop: Callable[[], None] | None = None
         while not work.done():
             with suppress(asyncio.CancelledError):
                 await asyncio.wait([work])
+        work.exception()  # nobody asks for it any more, and asyncio would tell of it as of one that was overlooked
         raise
 
 
