@@ -4,6 +4,7 @@ import ast
 import sys
 from collections.abc import Iterator
 from functools import cache
+from graphlib import TopologicalSorter
 from pathlib import Path
 
 from sidecar import cel
@@ -111,6 +112,18 @@ def test_rooms_import_only_rooms_above_them() -> None:
     order = list(ROOMS)
     for room, above in ROOMS.items():
         assert above <= set(order[: order.index(room)]), room
+
+
+def test_no_imports_go_in_a_circle() -> None:
+    """The files of a room import in one direction too, also where only a type is meant; the error names the circle."""
+    files = {".".join(("sidecar", *Path(path).with_suffix("").parts)): tree for path, tree in modules().items()}
+    files = {name.removesuffix(".__init__"): tree for name, tree in files.items()}
+    TopologicalSorter(
+        {
+            file: {name if name in files else name.rpartition(".")[0] for name in imports(tree)} & set(files)
+            for file, tree in files.items()
+        }
+    ).prepare()
 
 
 def test_the_language_is_reached_through_its_door() -> None:
