@@ -30,14 +30,16 @@ def written_by_a_newer_release(tmp_path: Path) -> Path:
 
 
 async def test_a_newer_store_is_refused(written_by_a_newer_release: Path) -> None:
-    """A file of a newer release is refused, and so is a database of something else."""
+    """A file of a newer release is refused, and so is a database of something else; to the byte they stay as they were."""
     with pytest.raises(StoreVersionError, match="version 99"):
         SqliteStore(written_by_a_newer_release, Kinds({}), refuse)
     other = written_by_a_newer_release.parent / "other.db"
     with sqlite3.connect(other) as connection:
         connection.execute("CREATE TABLE something (x)")
+    before = other.read_bytes()
     with pytest.raises(StoreError, match="something else"):
         SqliteStore(other, Kinds({}), refuse)
+    assert other.read_bytes() == before
 
 
 class Counted:

@@ -33,11 +33,12 @@ def prepare(
 ) -> Migrated:
     """Make the file ready for these kinds; an interrupted promotion goes on. Raises StoreError, StoreVersionError.
 
-    Unless it is ``allowed``, a file that is not ready is refused as it is.
+    What is no store is left as it is, and so is a file that is not ready, unless it is ``allowed``.
     """
     before = _state(connection, tables)
     if not before.fits and not allowed:
         raise StoreError(f"the store {NOT_MIGRATED}")
+    turns.write_ahead(connection)
     prove(connection, tables, accept, before.changed)
     state = _change(connection, tables)
     promoted = sorted({*state.changed, *state.unfinished})

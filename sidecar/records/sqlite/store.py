@@ -67,7 +67,6 @@ class SqliteStore:
         self._writer = self._file.first
         try:
             self._writer.execute(f"PRAGMA page_size = {PAGE_BYTES}")  # of a new file; others keep theirs
-            turns.write_ahead(self._writer)
             self.migrated = migrate.prepare(self._writer, self._tables, accept, allowed=auto_migrate)
             self._tables_version = -1  # the first transaction looks whether another process changed them meanwhile
         except sqlite3.Error as error:
