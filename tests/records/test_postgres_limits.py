@@ -12,10 +12,11 @@ from test_promote import NEW, OLD, Stubborn, T, accept, before, stored
 
 from sidecar.errors import StoreError, StoreVersionError
 from sidecar.records.kind import Kinds
-from sidecar.records.postgres import PostgresStore
+from sidecar.records.postgres import PostgresStore, migrate
 
 KINDS = Kinds({"note": NEW})
 SLEEP: tuple[str, list[Any]] = ("SELECT pg_sleep(60)", [])
+BY_DEFAULT = "DO $$ BEGIN EXECUTE format('ALTER DATABASE %I {}', current_database()); END $$"
 A_NOTE = {"id": "n", "unit": "u"}
 
 
@@ -164,6 +165,21 @@ async def test_starters_together_migrate_once(url: str) -> None:
     assert [await stored(store) for store in starters] == [[f"n{number}" for number in range(5)]] * 5
     for store in starters:
         await store.close()
+
+
+async def test_a_starter_waits_however_short_the_servers_limits_are(url: str) -> None:
+    """For another one that migrates it waits as long as that takes, whatever a statement may take by default."""
+    async with beside(url) as other:
+        await other.execute(BY_DEFAULT.format("SET statement_timeout = 100"))
+        await other.execute("SELECT pg_advisory_lock($1)", migrate.LOCK)
+        try:
+            starting = asyncio.create_task(PostgresStore.open(url, KINDS, accept))
+            await asyncio.wait([starting], timeout=0.5)
+            assert not starting.done()
+        finally:
+            await other.execute("SELECT pg_advisory_unlock($1)", migrate.LOCK)
+            await other.execute(BY_DEFAULT.format("RESET statement_timeout"))
+        await (await starting).close()
 
 
 async def test_a_store_that_may_not_be_migrated_is_left_as_it_is(url: str) -> None:

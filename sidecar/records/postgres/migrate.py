@@ -28,6 +28,8 @@ LOCK = 0x51DECA12
 OLDEST_SERVER = 13
 _EVERY_ROW = {"row_security": "off"}
 """An error where row-level security would keep rows from being carried over."""
+_LIMITS = ("statement_timeout", "idle_in_transaction_session_timeout", "transaction_timeout")
+"""What the server may end a connection's work by; not every server knows all of them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,6 +92,8 @@ async def _connected(url: str) -> AsyncIterator[Connection]:
             ) as pool,
             pool.acquire() as connection,
         ):
+            unlimited = "SELECT set_config(name, '0', false) FROM pg_settings WHERE name = ANY($1)"
+            await connection.execute(unlimited, _LIMITS)
             yield connection
 
 
