@@ -1,6 +1,9 @@
 """A file that another process holds is a store that does not answer: the product's own error, whoever meets it."""
 
+import asyncio
+import gc
 import sqlite3
+import time
 from pathlib import Path
 
 import pytest
@@ -9,6 +12,7 @@ from serving import Who, kinds, served
 from sidecar.errors import StoreError
 from sidecar.records.ingest import Intake
 from sidecar.records.sqlite import SqliteStore
+from sidecar.records.sqlite.file import WAIT_S
 from sidecar.records.store import Tenant
 
 
@@ -28,6 +32,26 @@ async def test_a_locked_file_is_a_store_error(tmp_path: Path) -> None:
     async with store.change(Tenant("acme", "main")):
         pass
     await store.close()
+
+
+async def test_a_write_that_waits_for_another_process_ends_when_its_time_is_up(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Whoever gave up waits no longer for the file, and nothing is told of how that ended; the next write is made."""
+    store = SqliteStore(tmp_path / "sidecar.db", kinds(), Intake(kinds()).accept)
+    with_lock = sqlite3.connect(tmp_path / "sidecar.db", isolation_level=None)
+    with_lock.execute("BEGIN IMMEDIATE")
+    began = time.monotonic()
+    with pytest.raises(TimeoutError):
+        async with asyncio.timeout(0.1):
+            await store.put([])
+    assert time.monotonic() - began < WAIT_S / 2
+    with_lock.close()
+    await store.put([])
+    await store.close()
+    gc.collect()  # what was overlooked is told of when it is forgotten
+    await asyncio.sleep(0)
+    assert not caplog.records
 
 
 async def test_a_locked_file_is_503_and_reading_goes_on(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
