@@ -40,7 +40,7 @@ PARTS: dict[tuple[str, str], set[str]] = {
     ("readmodels", "identity"): {"authority", "caller"},
     ("readmodels", "policy"): {"judge"},
     ("policy", "identity"): {"authority", "caller", "callers", "course"},
-    ("cli", "http"): {"query", "serve"},
+    ("cli", "http"): {"early", "query", "serve"},
 }
 """Where only a part of a room is meant: values and verdicts, never a store that is open or a policy file."""
 

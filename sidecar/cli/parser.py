@@ -1,12 +1,14 @@
 """The command line's grammar: verbs, their options, and examples for each."""
 
 import argparse
+from contextlib import nullcontext
 from importlib.metadata import version
 from typing import Any
 
 from sidecar.cli.lifecycle import lifecycle_verbs
 from sidecar.cli.options import BEFORE, CALLER, add_asking, add_instant, add_json, add_verb, shared_options, told
 from sidecar.config_file import Flags
+from sidecar.http.early import before_serving
 
 _EXIT_OF_DIFF = (
     "exit codes: 0 nothing changes, 1 something does, 2 it cannot be told: something is wrong in a file or the command"
@@ -49,6 +51,7 @@ def parser() -> argparse.ArgumentParser:
     top = argparse.ArgumentParser(prog="sidecar", parents=[shared_options(BEFORE)], **told(text, examples))
     shared = shared_options()
     top.add_argument("--version", action="version", version=f"sidecar {version('sidecar')}")
+    top.set_defaults(hearing=nullcontext)
     verbs = top.add_subparsers(title="verbs", metavar="VERB", required=True)
     _serve(verbs, shared)
     _load(verbs, shared)
@@ -71,6 +74,7 @@ def _serve(verbs: Any, shared: argparse.ArgumentParser) -> None:
         "Serve read models until SIGTERM, then drain.",
         "sidecar serve\nsidecar serve --listen unix:/run/sidecar.sock --admin-listen 127.0.0.1:8481",
     )
+    verb.set_defaults(hearing=before_serving)
     verb.add_argument("--listen", metavar="ADDRESS", help="host:port or unix:/path (127.0.0.1:8480)")
     verb.add_argument("--admin-listen", metavar="ADDRESS", help="host:port or unix:/path (127.0.0.1:8481)")
     verb.add_argument(

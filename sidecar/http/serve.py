@@ -9,6 +9,7 @@ import signal
 from sidecar.config import Config
 from sidecar.http.answering import Answering, Doors, End
 from sidecar.http.assemble import assembled, grounded
+from sidecar.http.early import ended_at_once
 from sidecar.http.logs import log_to_stderr
 from sidecar.http.parser import require_strict_parser
 from sidecar.http.tokens import Tokens, require_guarded
@@ -48,10 +49,11 @@ def _warn(config: Config, tokens: Tokens) -> None:
 async def _alone(config: Config, tokens: Tokens) -> None:
     """Serve from this process."""
     end, reload, loop = End(), asyncio.Event(), asyncio.get_running_loop()
+    loop.add_signal_handler(signal.SIGHUP, reload.set)
+    with ended_at_once():
+        service = await assembled(config, await asyncio.to_thread(grounded, config))
     loop.add_signal_handler(signal.SIGTERM, end.asked.set)
     loop.add_signal_handler(signal.SIGINT, end.asked.set)
-    loop.add_signal_handler(signal.SIGHUP, reload.set)
-    service = await assembled(config, await asyncio.to_thread(grounded, config))
     watch = Watch(service.bundles, reload, config.reload.poll_ms / 1000 if config.reload.watch else None)
     watching = asyncio.create_task(watch.run())
     gc.collect()

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from sidecar.config import Config
 from sidecar.http.answering import Answering, Doors, End
 from sidecar.http.assemble import Ground, assembled, grounded
+from sidecar.http.early import ended_at_once
 from sidecar.http.forked import Signals
 from sidecar.http.logs import log_to_stderr
 from sidecar.http.orders import Obedience
@@ -24,8 +25,9 @@ def together(config: Config, tokens: Tokens) -> int:
     """
     signals = Signals()
     with signals.heard():
-        ground = grounded(config)
-        asyncio.run(_proved(config, ground))
+        with ended_at_once():
+            ground = grounded(config)
+            asyncio.run(_proved(config, ground))
         doors = Doors.take(config)
         try:
             gc.collect()
