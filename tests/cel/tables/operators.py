@@ -4,8 +4,7 @@ import math
 from itertools import product
 from typing import Any
 
-import pytest
-from conformance import FAILS, answers, oracle_answer, plain, refused, same
+from cel_oracle import FAILS
 
 from sidecar.cel import UInt
 
@@ -319,6 +318,7 @@ MIXED = [
     if left != right or left not in kinds
 ]
 CASES = [*ARITHMETIC, *MIXED, *ORDER, *EQUALITY, *LOGIC, *CONTAINERS, *STRINGS]
+OURS: list[tuple[str, Any]] = []
 REFUSED = [
     *(
         "1 + 1u",
@@ -355,23 +355,3 @@ REFUSED = [
         "has('a'.b)",
     ),
 ]
-
-
-@pytest.mark.parametrize(("text", "value"), CASES)
-def test_meaning(text: str, value: Any) -> None:
-    """Each overload of each operator gives what the definition says, and fails where it says so."""
-    for given in answers(text):
-        assert same(given, value)
-
-
-@pytest.mark.parametrize(("text", "value"), CASES)
-def test_oracle(text: str, value: Any) -> None:
-    """Google's engine says the same of each line of the table."""
-    assert same(plain(value), oracle_answer(text))
-
-
-@pytest.mark.parametrize("text", REFUSED)
-def test_refused(text: str) -> None:
-    """What no overload takes is refused, by Google's engine as well."""
-    assert refused(text)
-    assert oracle_answer(text) == FAILS

@@ -1,10 +1,9 @@
-"""The functions over numbers, overload by overload."""
+"""The functions over numbers, overload by overload, each in the type that the definition says."""
 
 import math
 from typing import Any
 
-import pytest
-from conformance import FAILS, answers, oracle_answer, plain, refused, same
+from cel_oracle import FAILS
 
 from sidecar.cel import UInt
 
@@ -110,29 +109,10 @@ CASES: list[tuple[str, Any]] = [
     ("math.bitNot(dyn(1.0))", FAILS),
     ("math.bitShiftLeft(dyn('a'), 1)", FAILS),
 ]
+OURS: list[tuple[str, Any]] = []
 REFUSED = [
     *("math.greatest()", "math.greatest('a')", "math.greatest(1, 'a')", "math.greatest(['a'])", "math.least(true)"),
     *("math.ceil(1)", "math.floor(1u)", "math.round('a')", "math.trunc()", "math.abs('a')", "math.sign(true)"),
     *("math.isNaN(1)", "math.isInf('a')", "math.sqrt('a')", "math.bitAnd(1, 1u)", "math.bitAnd(1)", "math.bitNot(1.0)"),
     *("math.bitShiftLeft(1, 1u)", "math.bitShiftRight(1.0, 1)", "math.power(2, 2)", "abs(1)", "1.abs()"),
 ]
-
-
-@pytest.mark.parametrize(("text", "value"), CASES)
-def test_meaning(text: str, value: Any) -> None:
-    """Each function gives what the definition says, in the type it says."""
-    for given in answers(text):
-        assert same(given, value)
-
-
-@pytest.mark.parametrize(("text", "value"), CASES)
-def test_oracle(text: str, value: Any) -> None:
-    """Google's engine says the same of each line of the table."""
-    assert same(plain(value), oracle_answer(text))
-
-
-@pytest.mark.parametrize("text", REFUSED)
-def test_refused(text: str) -> None:
-    """What no overload takes is refused before anything is evaluated."""
-    assert refused(text)
-    assert oracle_answer(text) == FAILS
