@@ -12,6 +12,7 @@ from typing import NamedTuple
 import orjson
 
 from sidecar.errors import Reject, StoreError
+from sidecar.records.kind import Kind
 from sidecar.records.store import Prepared
 
 BATCH = 1_000
@@ -39,15 +40,14 @@ def read_mark(value: str | None) -> Mark:
     return Mark() if value is None else Mark(*orjson.loads(value))
 
 
-def admitted(accept: Accept, name: str, which: str, document: bytes) -> Prepared:
+def admitted(accept: Accept, kind: Kind, which: str, document: bytes) -> Prepared:
     """The record of a stored document. Raises StoreError when the changed schema does not admit it."""
-    result = accept(name, orjson.loads(document))
+    result = accept(kind.name, orjson.loads(document))
     if isinstance(result, list):
         first = result[0]
         raise StoreError(
-            f"the stored {name} {which} does not validate under its changed schema: "
-            f"{first.pointer or '/'}: {first.message}; "
-            f"start with the schema as it was and mend or remove the record, or mend the schema"
+            f"the stored {kind.name} {which} does not validate under its changed schema: "
+            f"{first.pointer or '/'}: {first.message}; {_way_back(kind, 'mend or remove the record')}mend the schema"
         )
     return result
 
@@ -59,18 +59,23 @@ def identity(record: Prepared) -> bytes:
     return blake2b(named, digest_size=16).digest()
 
 
-def one_key(name: str, key: tuple[str, ...]) -> StoreError:
+def one_key(kind: Kind, key: tuple[str, ...]) -> StoreError:
     """Why a record is not promoted under whose key another one stands: one of the two would be lost."""
-    return _one_key(name, " / ".join(key))
+    return _one_key(kind, " / ".join(key))
 
 
-def same_key(name: str, one: str, other: str) -> StoreError:
+def same_key(kind: Kind, one: str, other: str) -> StoreError:
     """Why two records, which are named, cannot both be promoted."""
-    return _one_key(name, f"{one} and {other}")
+    return _one_key(kind, f"{one} and {other}")
 
 
-def _one_key(name: str, which: str) -> StoreError:
+def _one_key(kind: Kind, which: str) -> StoreError:
     return StoreError(
-        f"two stored {name}s have one key under the changed schema: {which}; "
-        f"start with the schema as it was and remove one of them, or mend the schema's id"
+        f"two stored {kind.name}s have one key under the changed schema: {which}; "
+        f"{_way_back(kind, 'remove one of them')}mend the schema's id"
     )
+
+
+def _way_back(kind: Kind, to_do: str) -> str:
+    """What can be done about a record itself; nothing where records never change."""
+    return "" if kind.write == "append_only" else f"start with the schema as it was and {to_do}, or "
