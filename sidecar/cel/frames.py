@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from sidecar.cel import conversions, kernel, optionals, times, values, wrapped
+from sidecar.cel import conversions, kernel, meter, optionals, prepared, times, values, wrapped
 from sidecar.cel.ast import UInt
 from sidecar.cel.library import LIBRARY, helper_name
 
@@ -21,6 +21,8 @@ KERNEL: Mapping[str, Any] = {
     **_public(optionals),
     **_public(conversions),
     **_public(kernel),
+    **_public(meter),
+    **_public(prepared),
     "FAULTS": kernel.FAULTS,
     "WIDE_OUTER": kernel.WIDE_OUTER,
     "WIDE_INNER": kernel.WIDE_INNER,

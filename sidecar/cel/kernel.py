@@ -1,10 +1,11 @@
-"""What generated code calls: reads of the record, error-absorbing logic, lookups prepared for one caller.
+"""What generated code calls besides CEL's operators and functions: reads, error-absorbing logic, elements of loops.
 
 The *fast* form of a rule is a plain Python expression that gives up on any fault; the *careful* form then decides with
 CEL's exact rules. Both read the same values, so whatever the fast form answers the careful one would answer too.
+``meter`` bounds the careful form, ``prepared`` has what both find ready for one caller.
 """
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, NoReturn
 
@@ -13,10 +14,9 @@ import re2
 from sidecar.cel import errors
 from sidecar.cel.ast import UInt
 from sidecar.cel.errors import CelError, EvaluationError, Unknown
-from sidecar.cel.patterns import compile_pattern
 from sidecar.cel.times import Duration, Timestamp
 from sidecar.cel.types import NOTHING, ListType, MapType, Nullable, ObjectType, OptionalType, Prim, Type, TypeType
-from sidecar.cel.values import Comparison, equal, has_key, kind_of, member, no_overload, truth
+from sidecar.cel.values import has_key, kind_of, no_overload, truth
 from sidecar.cel.wrapped import NONE, OptionalValue, TypeValue, keys_of, stored, told
 
 FAULTS = (CelError, LookupError, TypeError, AttributeError, ArithmeticError, ValueError, RecursionError, re2.error)
@@ -24,11 +24,10 @@ FAULTS = (CelError, LookupError, TypeError, AttributeError, ArithmeticError, Val
 
 WIDE_OUTER, WIDE_INNER = 1_024, 128
 """Longer lists are left to the careful form, which counts its steps."""
-WIDE_MADE, MADE_BY_STEP = 4_096, 16
-"""Longer values that an evaluation makes are left to it too; so much of one costs it a step."""
-_PATTERN, _REFUSED_PATTERN, _COMPILED_BY_STEP, _MATCHED_BY_STEP = 50, 2_000, 8, 256
-"""The steps of compiling a pattern and of refusing one; so much of it compiled, so much work of it costs another."""
+WIDE_MADE = 4_096
+"""Longer values that an evaluation makes are left to it too."""
 SIZED = frozenset((str, bytes, list))
+"""The Python types of values that can be made long."""
 
 PYTHON_TYPES: Mapping[str, type] = {
     "bool": bool, "int": int, "uint": UInt, "double": float, "string": str, "bytes": bytes, "null": type(None),
@@ -202,75 +201,6 @@ def either(*parts: Callable[[], Any]) -> bool:
 # --- loops ------------------------------------------------------------------------------------------------------------
 
 
-class Exhausted(Exception):  # noqa: N818 - no error of a part: nothing absorbs it, it ends the evaluation
-    """There are no steps left."""
-
-    @property
-    def told(self) -> EvaluationError:
-        """The error that the evaluation ends with."""
-        return EvaluationError(str(self))
-
-
-class Meter:
-    """Counts the steps of one evaluation, and ends it when there are too many."""
-
-    __slots__ = ("_left", "_limit")
-
-    def __init__(self, limit: int) -> None:
-        self._left = self._limit = limit
-
-    def pay(self, items: Any, each: int = 1) -> Any:
-        """The items, paid for."""
-        return self._spend(len(items) * each, items)
-
-    def looked(self, value: Any, by_step: int) -> Any:
-        """A value that is read from end to end, paid for if it is a text."""
-        return self._spend(len(value) // by_step, value) if type(value) in (str, bytes) else value
-
-    def pattern(self, pattern: Any) -> Any:
-        """A pattern that comes with the record, compiled and paid for by what it was compiled to."""
-        if type(pattern) is not str:
-            raise no_overload("matches", "", pattern)
-        try:
-            compiled = compile_pattern(pattern)
-        except re2.error:
-            self._spend(_REFUSED_PATTERN, None)
-            raise
-        return self._spend(_PATTERN + compiled.programsize // _COMPILED_BY_STEP, compiled)
-
-    def matched(self, text: Any, pattern: Any) -> bool:
-        """``text.matches(pattern)``, paid for by all that the pattern may do with so long a text."""
-        if type(text) is not str:
-            raise no_overload("matches", text, "")
-        self._spend(len(text) * pattern.programsize // _MATCHED_BY_STEP, None)
-        return pattern.search(text) is not None
-
-    def same(self, left: Any, right: Any) -> bool:
-        """``left == right``, paid for by the parts that are compared."""
-        comparison = Comparison(self._left)
-        try:
-            return comparison.same(left, right)
-        finally:
-            self._spend(self._left - comparison.left, None)
-
-    def member(self, item: Any, container: Any) -> bool:
-        """``item in container``, paid for by what is compared."""
-        if type(container) is not list:
-            return member(item, container)
-        self.pay(container)
-        return any(self.same(item, held) for held in container)
-
-    def grown(self, value: Any) -> Any:
-        """A value that was made, paid for by its size."""
-        return self._spend(len(value) // MADE_BY_STEP, value) if type(value) in SIZED else value
-
-    def _spend(self, steps: int, value: Any) -> Any:
-        self._left -= steps
-        if self._left < 0:
-            raise Exhausted(errors.over_budget(self._limit))
-        return value
-
-
 def elements(container: Any) -> Any:
     """What a loop goes through: a list's items, a map's keys."""
     if type(container) is list:
@@ -294,89 +224,3 @@ def put(table: dict[Any, Any], key: Any, value: Any) -> None:
     if has_key(table, key):
         raise EvaluationError(errors.duplicate_key(key))
     table[stored(key)] = value
-
-
-# --- what is prepared for one caller ----------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True, slots=True)
-class Failure:
-    """A part of a rule that has no value for this caller. The fault shows only where the part is evaluated."""
-
-    fault: Exception
-
-
-def settle(part: Callable[[], Any]) -> Any:
-    """The part's value, or its Failure."""
-    try:
-        return part()
-    except FAULTS as fault:
-        return Failure(fault)
-    except Exhausted as end:
-        return Failure(end.told)
-
-
-def settled(value: Any) -> Any:
-    """A prepared part's value, where it is evaluated."""
-    if type(value) is Failure:
-        raise value.fault
-    return value
-
-
-def failed(*values: Any) -> bool:
-    """Whether any prepared part has no value."""
-    return any(type(value) is Failure for value in values)
-
-
-def strings(items: Any) -> frozenset[str]:
-    """The strings of a list, for ``in`` with a string: nothing else can be equal to one."""
-    return frozenset(item for item in items if type(item) is str)
-
-
-class Members:
-    """A list, for ``in`` with any value: hashed where hashing keeps CEL's equality."""
-
-    __slots__ = ("_plain", "_rest")
-
-    def __init__(self, items: Any) -> None:
-        self._plain = frozenset(item for item in items if type(item) in (str, int, UInt))
-        self._rest = [item for item in items if type(item) not in (str, int, UInt)]
-
-    def __contains__(self, value: Any) -> bool:
-        if type(value) in (str, int, UInt) and value in self._plain:
-            return True
-        among_plain = type(value) is float and any(equal(value, item) for item in self._plain)
-        return among_plain or any(equal(value, item) for item in self._rest)
-
-
-Index = Mapping[Any, Sequence[Any]]
-
-
-def indexed(items: Iterable[Any], key: Callable[[Any], Any], *, many: bool) -> Index:
-    """The caller's objects by key, or by each of their keys."""
-    table: dict[Any, list[Any]] = {}
-    for item in items:
-        for value in dict.fromkeys(key(item)) if many else (key(item),):
-            table.setdefault(value, []).append(item)
-    return table
-
-
-def among(index: Index, keys: Any) -> Sequence[Any]:
-    """The caller's objects whose key is in the record's list."""
-    if not index:
-        return ()
-    found: list[Any] = []
-    for key in keys:
-        if key in index:
-            found += index[key]
-    return found
-
-
-def narrowed(index: Any, items: Any, keys: Callable[[], Any], *, several: bool) -> Any:
-    """The objects that can still matter: for all others the joining condition is false, whatever else they hold."""
-    if type(index) is Failure:
-        return items
-    try:
-        return list(among(index, keys() if several else [keys()]))
-    except FAULTS:
-        return items
