@@ -73,7 +73,7 @@ def changed(folder: Path, **properties: Any) -> None:
 
 
 def test_what_no_longer_validates_is_named_and_the_way_back_works(sidecar: Sidecar, tmp_path: Path) -> None:
-    """The refusal names the record and its tenant; with the schema as it was there is nothing to migrate."""
+    """The refusal names the record and its tenant; with the schema as it was it is mended, and then admitted."""
     url, kinds = stores.url(tmp_path / "s.db"), tmp_path / "kinds"
     changed(kinds, note={"type": "string"})
     assert sidecar("--schemas", "kinds", "load", ndjson(tmp_path / "f", NOTED), "--store", url).code == 0
@@ -81,8 +81,13 @@ def test_what_no_longer_validates_is_named_and_the_way_back_works(sidecar: Sidec
     refused = sidecar("--schemas", "kinds", "migrate", "--store", url)
     assert refused.code == 2
     assert "the stored ticket t of acme/main/eu does not validate under its changed schema: /note" in refused.err
+    assert "start with the schema as it was and mend or remove the record, or mend the schema" in refused.err
     changed(kinds, note={"type": "string"})
     assert sidecar("--schemas", "kinds", "migrate", "--store", url).out == "nothing was left to do\n"
+    mended = ndjson(tmp_path / "f", ("ticket", {**NOTED[1], "note": "m"}))
+    assert sidecar("--schemas", "kinds", "load", mended, "--store", url).code == 0
+    changed(kinds, note={"type": "string", "maxLength": 1})
+    assert sidecar("--schemas", "kinds", "migrate", "--json", "--store", url).json["promoted"] == ["ticket"]
 
 
 def test_properties_that_a_changed_schema_leaves_out_are_told(

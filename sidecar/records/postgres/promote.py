@@ -30,18 +30,18 @@ async def prove(connection: Connection, table: Table, accept: Accept, *, aside: 
 
 
 async def _prove(connection: Connection, table: Table, accept: Accept, *, aside: bool) -> None:
-    name = table.kind.name
+    kind = table.kind
     # not a temporary table, which takes a right of its own; nobody else ever sees it
     await connection.execute('CREATE UNLOGGED TABLE proof (identity bytea NOT NULL, which text COLLATE "C" NOT NULL)')
     stored = await connection.cursor(await _stored(connection, table, aside=aside))
     while batch := await stored.fetch(BATCH):
-        proven = [(identity(admitted(accept, name, which, document)), which) for which, document in batch]
+        proven = [(identity(admitted(accept, kind, which, document)), which) for which, document in batch]
         await connection.copy_records_to_table("proof", records=proven)
     twice = await connection.fetchrow(
         "SELECT min(which), max(which) FROM proof GROUP BY identity HAVING count(*) > 1 LIMIT 1"
     )
     if twice:
-        raise same_key(name, *twice)
+        raise same_key(kind, *twice)
 
 
 async def put_aside(connection: Connection, table: Table, *, aside: bool) -> None:
@@ -93,7 +93,7 @@ async def _promote_batch(
     )
     if not batch:
         return False
-    records = [admitted(accept, name, which, document) for _, which, document in batch]
+    records = [admitted(accept, tables[name].kind, which, document) for _, which, document in batch]
     await Writer(connection, tables, Interned()).promote(name, records)
     further = Mark(batch[-1][0], mark.dropped + sum(record.dropped for record in records))
     await connection.execute(

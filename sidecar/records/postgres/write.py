@@ -94,7 +94,7 @@ class Writer:
         taken = set(await self._stored(self._tables[kind], owned))
         for tenant_id, key in owned:
             if (tenant_id, key) in taken:
-                raise one_key(kind, key)
+                raise one_key(self._tables[kind].kind, key)
             taken.add((tenant_id, key))
         await self.put(records)
 

@@ -33,17 +33,17 @@ def prove(connection: sqlite3.Connection, tables: Mapping[str, Table], accept: A
 
 
 def _prove(connection: sqlite3.Connection, table: Table, accept: Accept) -> None:
-    name = table.kind.name
+    kind = table.kind
     connection.execute("CREATE TEMP TABLE proof (identity BLOB NOT NULL, which TEXT NOT NULL) STRICT")
     stored = connection.execute(_stored(connection, table))
     while batch := stored.fetchmany(BATCH):
-        proven = [(identity(admitted(accept, name, which, document)), which) for which, document in batch]
+        proven = [(identity(admitted(accept, kind, which, document)), which) for which, document in batch]
         connection.executemany("INSERT INTO temp.proof VALUES (?, ?)", proven)
     twice = connection.execute(
         "SELECT min(which), max(which) FROM temp.proof GROUP BY identity HAVING count(*) > 1 LIMIT 1"
     ).fetchone()
     if twice:
-        raise same_key(name, *twice)
+        raise same_key(kind, *twice)
 
 
 def put_aside(connection: sqlite3.Connection, table: Table) -> None:
@@ -99,7 +99,7 @@ def _promote_batch(
     ).fetchall()
     if not batch:
         return False
-    records = [admitted(accept, name, which, document) for _, which, document in batch]
+    records = [admitted(accept, tables[name].kind, which, document) for _, which, document in batch]
     Writer(connection, tables, Interned()).promote(name, records)
     further = Mark(batch[-1][0], mark.dropped + sum(record.dropped for record in records))
     connection.execute(

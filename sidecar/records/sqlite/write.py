@@ -83,7 +83,7 @@ class Writer:
             taken = set(self._stored(self._tables[kind], self._tenant(tenant), keys))
             for key in keys:
                 if key in taken:
-                    raise one_key(kind, key)
+                    raise one_key(self._tables[kind].kind, key)
                 taken.add(key)
         self.put(records)
 
