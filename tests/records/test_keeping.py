@@ -32,6 +32,13 @@ async def store(tmp_path: Path) -> AsyncIterator[Store]:
         yield opened
 
 
+@pytest.fixture
+async def beside(store: Store, tmp_path: Path) -> AsyncIterator[Store]:
+    """The same store as another process has it."""
+    async with stores.opened(tmp_path / "s.db", Kinds({"note": NOTED}), refuse) as opened:
+        yield opened
+
+
 def noted(name: str, at: int, run: str, trigger: str, words: tuple[str, ...] = ()) -> Prepared:
     doc = orjson.dumps({"id": name, "at": at})
     return Prepared("note", A, (name,), (-at,), b'{"unit":"u"}', (run, trigger), (words,), doc, updated_at_ms=at)
@@ -84,10 +91,10 @@ async def test_texts_that_no_record_holds_match_nothing(store: Store) -> None:
         assert await found(store, where) == []
 
 
-async def test_whoever_knows_a_label_knows_every_lesser_one(store: Store) -> None:
-    """While many write new labels of one tenant, asking for those above the last one seen misses none."""
+async def test_whoever_knows_a_label_knows_every_lesser_one(store: Store, beside: Store) -> None:
+    """While many in two processes write new labels of one tenant, asking for those above the last one seen misses none."""
     writers = [
-        asyncio.create_task(_write(store, number, tenant))
+        asyncio.create_task(_write((store, beside)[number % 3 % 2], number, tenant))
         for number in range(6)
         for tenant in ((A, B) if number % 2 else (A,))
     ]

@@ -66,7 +66,8 @@ async def test_the_first_write_elsewhere_begins_a_history(
     await store.put([before("n1")])
     first = await history(store)
     await tell(tmp_path, *statements)
-    await asyncio.gather(*(store.put([before(f"m{number}")]) for number in range(8)))
+    at_once = [before("m")._replace(tenant=Tenant(f"org-{number}", "main")) for number in range(8)]
+    await asyncio.gather(*(store.put([record]) for record in at_once))
     second = await history(store)
     assert second != first
     await store.put([before("n2")])

@@ -180,9 +180,9 @@ async def test_a_servers_own_lock_timeout_costs_no_writer_its_turn(tmp_path: Pat
     set_for_all = "EXECUTE format('ALTER DATABASE %I SET lock_timeout = ''20ms''', current_database())"
     stores.url(path, kinds)
     stores.damage(path, f"DO $$ BEGIN {set_for_all}; END $$")
-    async with stores.opened(path, kinds, accept) as store:
+    async with stores.opened(path, kinds, accept) as store, stores.opened(path, kinds, accept) as beside:
         await store.put([accept("note", {"id": "first", "unit": "u"})])
-        async with store.change(T) as change:
+        async with beside.change(T) as change:
             await change.put([accept("note", {"id": "n", "unit": "u"})])
             waiting = asyncio.create_task(store.put([accept("note", {"id": "m", "unit": "u"})]))
             await asyncio.wait([waiting], timeout=0.3)

@@ -2,8 +2,9 @@
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Coroutine, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Collection, Coroutine, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
+from functools import partial
 from typing import Any, TypeVar
 from uuid import UUID
 
@@ -21,6 +22,7 @@ from sidecar.records.postgres.pages import Connection, Place
 from sidecar.records.postgres.pool import PLANNED_ONCE, Pool, answering, connection, opened
 from sidecar.records.postgres.replica import Replica
 from sidecar.records.postgres.snapshot import Look, PostgresChange, PostgresSnapshot, look
+from sidecar.records.postgres.turns import Turns
 from sidecar.records.postgres.write import Writer, announce
 from sidecar.records.promotion import Accept
 from sidecar.records.store import Count, LoadMark, Migrated, Outcome, Prepared, Tenant, unlike
@@ -30,8 +32,11 @@ log = logging.getLogger(__name__)
 T = TypeVar("T")
 
 WRITE_CONNECTIONS = 4
+OTHER_CONNECTIONS = 4
+"""For what is neither a page nor a write, such as counts, leases and beats: made when needed, and behind no writer."""
 WRITE_TIMEOUT_MS = 60_000
-"""How long one statement of a writer may take, its wait for another writer of the tenant included."""
+"""How long a writer waits for its turn, then for a connection; and each of its statements, that wait for the writers of
+other processes too, may take as long again."""
 LONGEST_END_S = 5.0
 """How long a cancelled request waits for its commit."""
 
@@ -41,18 +46,20 @@ _WRITE = "BEGIN ISOLATION LEVEL READ COMMITTED, READ WRITE"
 
 
 class PostgresStore:
-    """Records in one PostgreSQL database: a pool for readers, and a small one for writers."""
+    """Records in one PostgreSQL database: a pool for readers, a small one for writers, and one for all else."""
 
     def __init__(
         self,
         reads: Pool,
         writes: Pool,
+        others: Pool,
         kinds: Mapping[str, Table],
         strategy: Strategy,
         wait_s: float,
     ) -> None:
         self.tables = kinds
-        self._reads, self._writes = reads, writes
+        self._reads, self._writes, self._others = reads, writes, others
+        self._turns = Turns()
         self._fitting: tuple[UUID, int] | None = None
         """The history and generation whose kinds were found to be ours."""
         self._strategy: Strategy = strategy
@@ -87,18 +94,18 @@ class PostgresStore:
         state, migrated = await migrate.prepare(url, tables, accept, allowed=auto_migrate and not row_security)
         walled = {"row_security": "on" if row_security else "off"}  # off: an error where rows would be missing
         reading = {**PLANNED_ONCE, **walled}
-        reads = await opened(url, most=read_connections, timeout_ms=statement_timeout_ms, settings=reading)
+        readers = partial(opened, most=read_connections, timeout_ms=statement_timeout_ms, settings=reading)
+        reads = await readers(url)
         writes = await opened(url, most=WRITE_CONNECTIONS, timeout_ms=WRITE_TIMEOUT_MS, settings=walled)
-        store = cls(reads, writes, tables, strategy, statement_timeout_ms / 1000)
+        others = await opened(url, least=0, most=OTHER_CONNECTIONS, timeout_ms=WRITE_TIMEOUT_MS, settings=walled)
+        store = cls(reads, writes, others, tables, strategy, statement_timeout_ms / 1000)
         store.migrated, store._row_security = migrated, row_security
         try:
             store._histories = await histories(writes)
             if row_security:
                 await second_wall.prove(writes)
             if read_url is not None:
-                replica = await opened(
-                    read_url, least=0, most=read_connections, timeout_ms=statement_timeout_ms, settings=reading
-                )
+                replica = await readers(read_url, least=0)
                 await store._read_from(Replica(replica, state.id, store._histories, read_staleness_ms / 1000))
         except BaseException:
             await store.close()
@@ -110,7 +117,7 @@ class PostgresStore:
         self._replica = replica
         if self._row_security:
             await second_wall.prove_reading(replica.reads)
-        replica.start(self._writes)
+        replica.start(self._others)
 
     async def _require_same_kinds(self, connection: Connection, history: UUID, generation: int) -> None:
         """Refuse to work on records that another process promoted to other schemas than this one judges by.
@@ -172,13 +179,14 @@ class PostgresStore:
 
     @asynccontextmanager
     async def _writing(
-        self, tenants: Iterable[Tenant], *, create: bool = True, alone: bool = False
+        self, tenants: Collection[Tenant], *, create: bool = True, alone: bool = False
     ) -> AsyncIterator[tuple[Connection, Writer]]:
         """A transaction that holds the locks of these tenants, or ``alone`` the lock of all of them.
 
         It commits when the context ends without an error.
         """
-        async with connection(self._writes, _WRITE, WRITE_TIMEOUT_MS / 1000) as taken:
+        wait_s = WRITE_TIMEOUT_MS / 1000
+        async with self._turns.of(tenants, wait_s), connection(self._writes, _WRITE, wait_s) as taken:
             with answering():
                 history = await self._histories.current(taken, _WRITE)
                 writer = Writer(taken, self.tables, self._interned, history, copies=not self._row_security)
@@ -200,7 +208,7 @@ class PostgresStore:
 
     async def conflicts(self, records: Sequence[Prepared]) -> list[int]:
         """The places of the append-only records that are stored already with other content."""
-        async with connection(self._writes, _READ, WRITE_TIMEOUT_MS / 1000) as taken:
+        async with connection(self._others, _READ, WRITE_TIMEOUT_MS / 1000) as taken:
             with answering():
                 return await Writer(taken, self.tables, self._interned).conflicts(records)
 
@@ -208,15 +216,15 @@ class PostgresStore:
         """How many records of an interrupted load are stored; 0 when it is new or was finished."""
         with answering():
             statement = "SELECT lines FROM load WHERE load_id = $1 AND NOT finished"
-            return int(await self._writes.fetchval(statement, load_id) or 0)
+            return int(await self._others.fetchval(statement, load_id) or 0)
 
     async def setting(self, name: str, value: Mapping[str, Any]) -> Mapping[str, Any]:
         """The stored setting, or ``value`` stored now."""
         with answering():
-            await self._writes.execute(
+            await self._others.execute(
                 "INSERT INTO setting VALUES ($1, $2) ON CONFLICT DO NOTHING", name, orjson.dumps(value).decode()
             )
-            stored = await self._writes.fetchval("SELECT value FROM setting WHERE name = $1", name)
+            stored = await self._others.fetchval("SELECT value FROM setting WHERE name = $1", name)
         parsed: Mapping[str, Any] = orjson.loads(stored)
         return parsed
 
@@ -235,7 +243,7 @@ class PostgresStore:
         """A transaction for reading something long, of one tenant or of all."""
         if tenant is None:
             self._require_all_seen()
-        async with connection(self._writes, _READ, WRITE_TIMEOUT_MS / 1000) as taken:
+        async with connection(self._others, _READ, WRITE_TIMEOUT_MS / 1000) as taken:
             with answering():
                 await lifecycle.unhurried(taken)
                 await announce(taken, [] if tenant is None else [tenant])
@@ -250,7 +258,7 @@ class PostgresStore:
     async def lease(self, name: str) -> AsyncIterator[PostgresLease]:
         """What this name stands for, taken by a lock of a connection that is kept for it. Raises StoreError."""
         with answering():
-            async with self._writes.acquire(timeout=WRITE_TIMEOUT_MS / 1000) as taken:
+            async with self._others.acquire(timeout=WRITE_TIMEOUT_MS / 1000) as taken:
                 lease = PostgresLease(taken, name)
                 try:
                     yield lease
@@ -266,7 +274,7 @@ class PostgresStore:
         """Release every connection."""
         if self._replica is not None:
             await self._replica.stop()
-        for pool in (self._reads, self._writes):
+        for pool in (self._reads, self._writes, self._others):
             try:
                 async with asyncio.timeout(self._wait_s):
                     await pool.close()
