@@ -235,13 +235,15 @@ def test_a_start_that_is_not_ready_ends_when_it_is_told(tmp_path: Path) -> None:
     """SIGTERM ends a sidecar that still waits for the files of a runtime; it never answered anybody."""
     (tmp_path / "empty").mkdir()
     command = configured(tmp_path, {"runtime": {"follow": str(tmp_path / "empty")}})
-    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd=tmp_path)
+    said = tmp_path / "said"
+    with said.open("w") as errors:
+        process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=errors, text=True, cwd=tmp_path)
     try:
         eventually(lambda: (tmp_path / "admin.sock").exists() and answers(Process(tmp_path, "", process)), 30)
+        eventually(lambda: "there are no files of a runtime in" in said.read_text(), 30)
         process.send_signal(signal.SIGTERM)
-        told, said = process.communicate(timeout=15)
+        told, _ = process.communicate(timeout=15)
         assert (process.returncode, told) == (0, "")
-        assert "there are no files of a runtime in" in said
     finally:
         process.kill()
         process.wait(timeout=10)
