@@ -1,6 +1,7 @@
 """A process that follows a runtime loses its lease while it works: what it read is older than what its successor stored."""
 
 import asyncio
+import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -19,6 +20,12 @@ from sidecar.records.store import Mirror, Store
 pytestmark = pytest.mark.usefixtures("on_postgres")
 
 GRANTS = "data/enterprise/org_unit_access_grants.json"
+EVENTS = "data/runtime/stateful_events.jsonl"
+
+
+def event(name: str) -> str:
+    """A line of the log of events."""
+    return json.dumps({**LEAST["event"], "event_id": name}) + "\n"
 
 
 @dataclass
@@ -40,10 +47,22 @@ class Late:
             yield mirror
 
 
-async def test_a_grant_that_a_successor_saw_withdrawn_is_not_stored_after_it(tmp_path: Path) -> None:
-    """The connection of the lease is ended between look and change; the successor compares; the old change comes to nothing."""
+@pytest.mark.parametrize(
+    ("place", "first_text", "meanwhile"),
+    [
+        (GRANTS, "{}", json.dumps({"g": LEAST["org_unit_access_grant"]})),
+        (EVENTS, event("e1"), event("e1") + event("e2")),
+    ],
+)
+async def test_what_a_successor_saw_withdrawn_is_not_stored_after_it(
+    tmp_path: Path, place: str, first_text: str, meanwhile: str
+) -> None:
+    """The connection of the lease is ended between look and change; the successor compares; the old change comes to nothing.
+
+    That holds for a grant, and for the line that a log grew by before it was cut off again.
+    """
     files = Files(tmp_path / "state")
-    files.json(GRANTS, {})
+    files.text(place, first_text)
     async with opened(tmp_path / "s") as store, opened(tmp_path / "s") as other:
         first, second = follower_of(store, files.folder), follower_of(other, files.folder)
         async with other.lease(LEASE) as free:
@@ -52,12 +71,13 @@ async def test_a_grant_that_a_successor_saw_withdrawn_is_not_stored_after_it(tmp
                     first._lease, second._lease = lost, free
                     await lost.take()
                     await first.turn()
+                    before = await held(store)
                     first.store = first._keeper.store = late = Late(store)  # type: ignore[union-attr, assignment]
-                    files.json(GRANTS, {"g": LEAST["org_unit_access_grant"]})
+                    files.text(place, meanwhile, torn=True)
                     changing = asyncio.create_task(first.turn())
                     await late.reached.wait()
                     stores.rows(tmp_path / "s", f"SELECT pg_terminate_backend({lost._connection.get_server_pid()})")
-                    files.json(GRANTS, {})
+                    files.text(place, first_text, torn=True)
                     async with asyncio.timeout(20):
                         while not await free.take():  # noqa: ASYNC110 - the server tells nobody
                             await asyncio.sleep(0.05)
@@ -66,4 +86,4 @@ async def test_a_grant_that_a_successor_saw_withdrawn_is_not_stored_after_it(tmp
                     changed = await changing
                     await lost.take()
         assert (compared, changed) == (True, False)
-        assert await held(other) == {}
+        assert await held(other) == before

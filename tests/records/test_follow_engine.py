@@ -63,13 +63,6 @@ class Failing:
             self.failures += 1
             raise StoreError("it failed")
 
-    async def put(self, *given: Any) -> Any:
-        """Store or fail, before it or after it."""
-        self._perhaps()
-        outcome = await self._store.put(*given)
-        self._perhaps()
-        return outcome
-
     @asynccontextmanager
     async def mirror(self) -> AsyncIterator[Any]:
         """Fail before anything is done, before it is committed, or after."""

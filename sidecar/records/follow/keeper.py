@@ -118,8 +118,8 @@ class Keeper:
             before = self._logs.get(store)
             if before is not None and before.signature == signature:
                 continue
-            start = None if before is None else before.reached
-            if start is not None and (signature is None or not goes_on(path, start, signature)):
+            start, last = (None, None) if before is None else (before.reached, before.signature)
+            if start is not None and not (signature and last and goes_on(path, start, last, signature)):
                 start = None
             changed.append(Log(store, kind, path, signature, start))
         return changed
@@ -178,7 +178,7 @@ class Keeper:
         """Store what a log grew by. An interruption leaves it at the last batch that is stored."""
         known = self._logs[grown.store]
         before = len(done.faults)
-        async for reached in Logs(self.intake, done).append(self.store, grown):
+        async for reached in Logs(self.intake, done).append(self.store, grown, self.stay):
             known = Followed(grown.path, reached, PARTLY, known.refused + len(done.faults) - before)
             self._logs[grown.store], before = known, len(done.faults)
         self._logs[grown.store] = replace(known, signature=grown.signature)

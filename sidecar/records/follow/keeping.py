@@ -1,14 +1,13 @@
 """Bringing the store to what the files hold: one transaction for all that was replaced, then what logs grew by."""
 
 import asyncio
-from collections.abc import AsyncIterator, Iterable, Iterator, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from hashlib import blake2b
 from itertools import islice
 from pathlib import Path
 from typing import TypeVar
 
-from sidecar.errors import RecordConflict
 from sidecar.records.follow.cut import Signature
 from sidecar.records.follow.entries import Name
 from sidecar.records.follow.logs import Line, Reached, accept_lines, lines, reached
@@ -75,24 +74,21 @@ class Logs:
     intake: Intake
     done: Done
 
-    async def append(self, store: Store, log: Log) -> AsyncIterator[Reached]:
+    async def append(self, store: Store, log: Log, stay: Callable[[], Awaitable[None]]) -> AsyncIterator[Reached]:
         """Store what a log grew by, batch by batch; how far it is stored after each. Raises StoreError, MovedOnError.
 
-        A record that differs from what is stored under its key is refused: the first one counts.
+        ``stay`` raises StoreError in the transaction of a batch that is not to be stored any more.
         """
         assert log.signature is not None
         assert log.start is not None
         async for batch in batches(lines(log.path, log.start, log.signature)):
-            records = await self._accepted(log, batch)
-            while records:
-                try:
-                    self.done.stored += (await store.put(records)).accepted
-                    break
-                except RecordConflict as conflict:
-                    differing = {reject.line for reject in conflict.rejects}
-                    self._refuse(log, differing, STORED_OTHERWISE)
-                    records = [record for record in records if record.line not in differing]
-            yield await asyncio.to_thread(reached, log.path, log.signature.inode, batch[-1])
+            place = await asyncio.to_thread(reached, log.path, log.signature.inode, batch[-1])
+            if records := await self._added(log, store, await self._accepted(log, batch)):
+                async with store.mirror() as mirror:
+                    await stay()
+                    await mirror.put(records)
+            self.done.stored += len(records)
+            yield place
 
     async def compare(self, mirror: Mirror, log: Log) -> Reached | None:
         """Make the store hold what a log holds, and nothing else; how far it was read. Raises StoreError, MovedOnError.
@@ -113,6 +109,17 @@ class Logs:
         if log.signature is None:
             return None
         return await asyncio.to_thread(reached, log.path, log.signature.inode, last)
+
+    async def _added(self, log: Log, store: Store, records: Sequence[Prepared]) -> list[Prepared]:
+        """Those records that no other one forbids which came before: of several under one key the first counts."""
+        differing = dict.fromkeys(await store.conflicts(records), STORED_OTHERWISE)
+        first: dict[tuple[Tenant, tuple[str, ...]], bytes] = {}
+        for place, record in enumerate(records):
+            if place not in differing and first.setdefault((record.tenant, record.key), record.doc) != record.doc:
+                differing[place] = TWICE
+        for place, message in differing.items():
+            self._refuse(log, [records[place].line], message)
+        return [record for place, record in enumerate(records) if place not in differing]
 
     def _changed(
         self, log: Log, records: Sequence[Prepared], seen: dict[bytes, bytes], left: dict[bytes, bytes]

@@ -1,6 +1,7 @@
 """The logs: files of one record a line, to which the runtime appends. What was read of one is not read again.
 
-A log may also be replaced, as when it is compacted; then it is compared with the store from its first line on.
+A log may also be replaced, as when it is compacted, or be cut off or written over; then it is compared with the store
+from its first line on.
 """
 
 import os
@@ -26,7 +27,7 @@ EDGE = 1_024
 
 
 class Line(NamedTuple):
-    """One whole line, and the offset behind it; that before it when its end is still to be written."""
+    """One whole line, and the offset behind it."""
 
     number: int
     text: bytes
@@ -40,28 +41,34 @@ class Line(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Reached:
-    """How far a log was read."""
+    """How far a log was read. ``open`` is the length of the last line where its end is still to be written."""
 
     inode: int
     offset: int = 0
     lines: int = 0
+    open: int = 0
     edges: bytes = b""
 
 
-def goes_on(path: Path, reached: Reached, signature: Signature) -> bool:
-    """Whether a log is still the one that was read so far. Raises OSError."""
-    if signature.inode != reached.inode or signature.size < reached.offset:
+def goes_on(path: Path, reached: Reached, before: Signature, now: Signature) -> bool:
+    """Whether a log is still the one that was read so far, and grew. Raises OSError."""
+    if now.inode != reached.inode or now.size <= before.size or now.size < reached.offset:
         return False
     with path.open("rb") as log:
-        return _edges(log, reached.offset) == reached.edges
+        same = _edges(log, reached.offset, reached.open) == reached.edges
+        return same and (not reached.open or log.read(1) in (b"", b"\n"))
 
 
 def reached(path: Path, inode: int, line: Line | None) -> Reached:
-    """How far a log was read, this line being the last. Raises OSError, MovedOnError."""
+    """How far a log was read, this line being the last. Raises MovedOnError where it stands there no more, OSError."""
     with _opened(path, inode) as log:
         if line is None:
             return Reached(inode, edges=_edges(log, 0))
-        return Reached(inode, line.offset, line.number - (not line.ended), _edges(log, line.offset))
+        log.seek(line.offset - len(line.text))
+        if log.read(len(line.text)) != line.text:
+            raise MovedOnError
+        unended = 0 if line.ended else len(line.text)
+        return Reached(inode, line.offset, line.number - (not line.ended), unended, _edges(log, line.offset, unended))
 
 
 def lines(path: Path, start: Reached, signature: Signature) -> Iterator[Line]:
@@ -74,7 +81,7 @@ def lines(path: Path, start: Reached, signature: Signature) -> Iterator[Line]:
         offset, number = start.offset, start.lines
         while offset < signature.size and (text := log.readline(signature.size - offset)):
             number += 1
-            offset += len(text) if text.endswith(b"\n") else 0
+            offset += len(text)
             line = Line(number, text, offset)
             if line.ended or _object(text):
                 yield line
@@ -121,9 +128,11 @@ def _object(text: bytes) -> bool:
         return False
 
 
-def _edges(log: BinaryIO, offset: int) -> bytes:
+def _edges(log: BinaryIO, offset: int, last: int = 0) -> bytes:
+    """A short name of what a log begins with and what it holds before a place, there at least ``last`` bytes."""
     log.seek(0)
     digest = blake2b(log.read(min(EDGE, offset)), digest_size=16)
-    log.seek(max(0, offset - EDGE))
-    digest.update(log.read(min(EDGE, offset)))
+    near = min(max(EDGE, last), offset)
+    log.seek(offset - near)
+    digest.update(log.read(near))
     return digest.digest()
