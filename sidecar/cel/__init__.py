@@ -2,6 +2,20 @@
 
 A rule goes through it once: ``parse`` → ``check`` → ``compile_rule`` → ``Compiled.bind`` → a predicate over records.
 Any other expression of the language: ``compile(source, variables)`` → a program over the variables' values.
+
+The files, in the order in which a rule comes through them:
+
+- ``lex``, ``parse`` and ``macros`` turn its text into the tree of ``ast``.
+- ``check`` and ``names`` give every part a type (``types``) over an ``env`` and the signatures of ``functions``; the
+  rule is ``checked`` then. ``estimate`` and ``impossible`` (with ``shapes`` and ``domains``) say what is wrong with it
+  although its types fit; ``law`` makes many rules one.
+- ``compile`` writes it as Python: through ``emit``, ``place``, ``reads``, ``calls``, ``loops``, ``joins``, ``guards``
+  and ``paying``, into ``frames``.
+- That Python calls ``kernel``, ``meter``, ``prepared``, ``values``, ``conversions``, and through ``library`` the
+  functions of ``times``, ``selectors``, ``optionals``, ``strings_ext``, ``math_ext`` and ``encoders``.
+- ``trace`` evaluates a rule part by part, to explain an answer.
+
+``LANGUAGE.md`` has the language itself; ``limits`` has every bound, ``errors`` every sentence.
 """
 
 from sidecar.cel.ast import Expr, UInt

@@ -61,6 +61,7 @@ def _inline(function: str, types: tuple[Type, ...], code: list[str]) -> str | No
 
 
 def _taken_perhaps(place: Place, node: Call, code: list[str]) -> str:
+    """``container[?key]``, or ``[key]`` of an optional value."""
     type_ = place.type_of(node)
     inner = type_.inner if isinstance(type_, OptionalType) else DYN
     return f"index_optional({', '.join(code)}, {place.unit.constant(Expected('[?]', inner))})"

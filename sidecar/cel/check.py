@@ -1,4 +1,7 @@
-"""The checker: gives every node a type, every name a meaning, and reports everything wrong in one run."""
+"""The checker: gives every node a type, every name a meaning, and reports everything wrong in one run.
+
+``names`` resolves names and fields; here are literals, calls, loops and what they make of their parts' types.
+"""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
@@ -69,6 +72,8 @@ def check(expr: Expr, env: Env, *, expects: Type | None = None, limits: Limits =
 
 
 class _Checker(NameChecker):
+    """One run over one expression."""
+
     def type_of(self, node: Expr) -> Type:
         """The type of a node, kept for the compiler."""
         match node:
@@ -164,6 +169,7 @@ class _Checker(NameChecker):
         return found if isinstance(found, OptionalType) else OptionalType(DYN)
 
     def _overload(self, node: Call, args: tuple[Type, ...]) -> Type:
+        """The type that the signature for these arguments gives; without one, what is wrong with the call."""
         name = node.function
         known = OVERLOADS.get(name)
         if known is None:
@@ -194,6 +200,7 @@ class _Checker(NameChecker):
         return BOOL
 
     def _membership(self, node: Call) -> Type:
+        """``item in place``: a list or map that can hold the item, never a string or an object."""
         item, place = (self.type_of(arg) for arg in node.args)
         place = bare(place)
         match place:
@@ -234,6 +241,7 @@ class _Checker(NameChecker):
         return _loop_type(node, target, key, results)
 
     def _elements(self, node: Loop, target: Type) -> tuple[Type, Type]:
+        """What a loop goes through: positions and elements of a list, keys and values of a map."""
         match target:
             case ListType(element=element):
                 return INT, element
@@ -250,6 +258,7 @@ class _Checker(NameChecker):
 
 
 def _loop_type(node: Loop, target: Type, key: Type, results: list[Type]) -> Type:
+    """What a macro gives."""
     match node.macro:
         case "all" | "exists" | "exists_one":
             return BOOL
@@ -263,6 +272,7 @@ def _loop_type(node: Loop, target: Type, key: Type, results: list[Type]) -> Type
 
 
 def _comparable(left: Type, right: Type) -> bool:
+    """Whether values of the two types can ever be equal."""
     match left, right:
         case (ListType(element=a), ListType(element=b)) | (OptionalType(inner=a), OptionalType(inner=b)):
             return _comparable(a, b)

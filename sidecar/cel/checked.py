@@ -129,6 +129,7 @@ def is_known(path: Path, known: Mapping[str, Sequence[str]]) -> bool:
 
 
 def _paths(checked: Checked, node: Expr) -> Iterator[Path]:
+    """The longest chains below a node, those inside of named expressions too."""
     ref = checked.refs.get(node.id)
     if ref is not None and ref.kind == "let":
         yield from checked.lets[ref.name].paths
@@ -153,6 +154,7 @@ def _loops(checked: Checked, node: Expr) -> int:
 
 
 def _gather_uses(checked: Checked, node: Expr, found: dict[int, frozenset[tuple[str, str]]]) -> None:
+    """Fill ``found`` from the leaves up; names that a loop or ``cel.bind`` binds end there."""
     for child in children(node):
         _gather_uses(checked, child, found)
     ref = checked.refs.get(node.id)

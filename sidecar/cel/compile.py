@@ -1,4 +1,7 @@
-"""A checked rule becomes Python functions: written once when the bundle loads, bound once for each caller."""
+"""A checked rule becomes Python functions: written once when the bundle loads, bound once for each caller.
+
+It has two forms (see ``kernel``): the fast one runs first, and where it gives up the careful one decides.
+"""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field

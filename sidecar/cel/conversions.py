@@ -14,7 +14,9 @@ from sidecar.cel.values import as_int, as_uint, no_overload
 _WHOLE = re.compile(r"[+-]?[0-9]+\Z")
 _REAL = re.compile(r"[+-]?(?:(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][+-]?[0-9]+)?|inf(?:inity)?|nan)\Z", re.IGNORECASE)
 _DIGITS = 20
+"""Characters that a whole number of 64 bits may take, a minus included; a longer text is none."""
 _LEAST_POWER, _MOST_POWER = -4, 6
+"""The powers of ten from which, and below which, a double is written without an exponent."""
 _TRUE = frozenset(("1", "t", "true", "TRUE", "True"))
 _FALSE = frozenset(("0", "f", "false", "FALSE", "False"))
 

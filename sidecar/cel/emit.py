@@ -1,8 +1,8 @@
 """A checked tree to Python expressions, in the fast form or the careful one (see ``kernel``).
 
-Here is the recursion: which part is written next, in which order, and what is prepared for each caller instead. What is
-known of a place stands in ``place``; ``reads`` writes variables and fields, ``calls`` a function over written arguments,
-``loops`` the lines around a written condition, and ``paying`` what each of them costs.
+Here is the recursion: which part is written next, and what is prepared for each caller instead. ``place`` knows where
+that is; ``reads`` writes variables and fields, ``calls`` a function over written arguments, ``loops`` the lines around
+a written condition, and ``paying`` what it all costs.
 """
 
 from dataclasses import dataclass
@@ -130,6 +130,7 @@ class Emitter(Reader):
         return f"{meter}.matched({code}, {meter}.pattern({self.emit(pattern)}))"
 
     def _logic(self, node: Call) -> str:
+        """``&&`` and ``||``. In the fast form what a later part loads cannot be relied on after it."""
         if self.careful:
             word = "both" if node.function == "&&" else "either"
             return f"{word}({', '.join(f'lambda: {self.emit(arg)}' for arg in node.args)})"
@@ -140,6 +141,7 @@ class Emitter(Reader):
         return f"({(' and ' if node.function == '&&' else ' or ').join(parts)})"
 
     def _ternary(self, node: Call) -> str:
+        """``condition ? yes : no``: neither branch can rely on what the other loads."""
         condition, yes, no = node.args
         asked = f"truth({self.emit(condition)})" if self.careful else self.condition(condition)
         mark = self.frame.mark()
@@ -150,6 +152,7 @@ class Emitter(Reader):
         return f"({yes_code} if {asked} else {no_code})"
 
     def _membership(self, node: Call) -> str:
+        """``item in place``: hashed once for each caller where the place depends on the caller alone."""
         item, place = node.args
         of_strings = bare(self.type_of(item)) == STRING and self.type_of(place) == ListType(STRING)
         code = self.emit(item)
@@ -166,6 +169,7 @@ class Emitter(Reader):
     # --- names bound inside ---
 
     def _loop(self, node: Loop) -> str:
+        """A loop is a function of its own, called with what it goes through and what it needs of the locals around."""
         join = None if self.hoist is None or not self.hoistable(node.target) else find_join(self, node)
         items = self.emit(node.target) if join is None else self._looked_up(node, join)
         name = self.unit.fresh("careful" if self.careful else "fast")
@@ -204,6 +208,7 @@ class Emitter(Reader):
         return self.unit.slot(f"indexed({target}, lambda {local}: {key}, many={join.form == 'value in keys'})")
 
     def _bind(self, node: Bind) -> str:
+        """``cel.bind`` is a function of its own too, of the value."""
         name = self.unit.fresh("careful" if self.careful else "fast")
         value = self.emit(node.value)
         if self.careful:  # a value that fails does so only where the name is used

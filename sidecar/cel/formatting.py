@@ -16,12 +16,17 @@ from sidecar.cel.wrapped import TypeValue, told
 
 _CLAUSE = re.compile(r"%(?:\.([0-9]+))?(.?)", re.DOTALL)
 _PRECISION, _MOST = 6, 1_000
+"""Digits behind the point: where a clause says nothing, and the most that one may ask for."""
 _BY_STEP = 16
+"""So many characters of text cost a step."""
 _WHOLE = frozenset((int, UInt))
 
 
 def format_text(text: str, arguments: list[Any]) -> str:
-    """The text with each clause replaced by the argument at its turn; arguments may be left over."""
+    """The text with each clause replaced by the argument at its turn; arguments may be left over.
+
+    Raises EvaluationError for a clause that does not exist, lacks its argument or gets one of another type.
+    """
     given = iter(arguments)
     pieces: list[str] = []
     at = length = 0

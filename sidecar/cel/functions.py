@@ -1,4 +1,6 @@
-"""The functions, methods and operators of CEL, as signatures. What they do is in ``runtime``.
+"""The functions, methods and operators of CEL, as signatures.
+
+What they do is in ``values`` and ``conversions``; an extension has a file of its own for both, see ``_ROOMS``.
 
 ``A`` and ``B`` stand for any type. A method's receiver is its first argument.
 """
@@ -108,6 +110,7 @@ def _split(text: str) -> list[str]:
 
 
 def _read(text: str) -> Overload:
+    """One signature of a table, such as ``string.size() int``. Raises ValueError."""
     found = _SIGNATURE.match(text)
     if found is None:
         raise ValueError(text)
@@ -127,6 +130,7 @@ def signatures(table: str) -> list[Overload]:
 
 
 def _operators() -> Iterable[Overload]:
+    """Arithmetic within each type of number; order within each type, and between numbers of any two."""
     for name in _NUMERIC:
         for operator in "+-*/":
             yield Overload(operator, False, (Prim(name), Prim(name)), Prim(name))
@@ -155,6 +159,7 @@ def resolve(overloads: Iterable[Overload], args: tuple[Type, ...]) -> Type | Non
 
 
 def _fits(wanted: Type, found: Type, bound: dict[str, Type]) -> bool:
+    """Whether an argument fits a parameter; what ``A`` and ``B`` stand for is kept in ``bound``."""
     found = bare(found)
     if found == DYN:
         return True
@@ -174,6 +179,7 @@ def _fits(wanted: Type, found: Type, bound: dict[str, Type]) -> bool:
 
 
 def _filled(type_: Type, bound: Mapping[str, Type]) -> Type:
+    """The type with ``A`` and ``B`` replaced by what they stand for."""
     match type_:
         case Param(name=name):
             return bound.get(name, DYN)

@@ -14,6 +14,7 @@ from sidecar.cel.place import Place
 from sidecar.cel.types import STRING, ListType, bare
 
 Form = Literal["key is value", "key in values", "value in keys"]
+"""How the key of the caller's object and the value of the record are tied; of one of them there may be several."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +36,7 @@ def find_join(place: Place, node: Loop) -> Join | None:
 
 
 def _join(place: Place, node: Loop, part: Expr) -> Join | None:
+    """A condition as a join: one side reads the object (and at most the caller), the other the record and no object."""
     if not isinstance(part, Call) or part.function not in ("==", "in"):
         return None
     left, right = part.args

@@ -57,7 +57,7 @@ class Expected:
     default: Any = NOTHING
 
     def admit(self, value: Any) -> Any:
-        """The value, if it is of the type. A whole JSON number serves as a double."""
+        """The value, which must be of the type; a whole JSON number serves as a double. Raises EvaluationError."""
         wanted: Type = self.type
         if isinstance(wanted, Nullable):
             if value is None:
@@ -83,7 +83,7 @@ class Input:
     type: Type
 
     def admit(self, value: Any) -> Any:
-        """The variable's value, if it is given and of the type."""
+        """The variable's value, which must be given and of the type. Raises EvaluationError."""
         if value is MISSING:
             raise EvaluationError(errors.no_variable(self.name))
         return Expected(self.name, self.type).admit(value)
@@ -95,7 +95,7 @@ def undeclared(name: str) -> NoReturn:
 
 
 def read(owner: Any, expected: Expected) -> Any:
-    """``owner.name``."""
+    """``owner.name``, or its default. Raises EvaluationError when it is missing or of another type."""
     if type(owner) is OptionalValue:
         return OptionalValue(read(owner.value, expected)) if owner and present(owner.value, expected) else NONE
     if type(owner) is not dict:

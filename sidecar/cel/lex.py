@@ -113,6 +113,7 @@ def _no_token(character: str) -> str:
 
 
 def _number(text: str, span: Span) -> Token:
+    """A number without its sign. Raises CelSyntaxError when it has more than 64 bits."""
     lowered = text.lower()
     if not lowered.startswith("0x") and not lowered.rstrip("u").isdigit():
         return Token("literal", text, span, float(text))
@@ -128,6 +129,7 @@ def _number(text: str, span: Span) -> Token:
 
 
 def _string(source: str, at: int, opening: str, places: _Places) -> Token:
+    """A string or bytes, decoded, from its prefix and opening quotes on."""
     prefix = opening.rstrip("\"'").lower()
     quote = opening[len(prefix) :]
     start = at + len(opening)

@@ -21,6 +21,7 @@ def loop_body(place: Place, node: Loop, locals_: list[str], condition: str | Non
 
 
 def _head(place: Place, node: Loop, locals_: list[str]) -> list[str]:
+    """What comes before the turns, the ``for`` last: all are paid for at once, or if many left to the careful form."""
     target = place.type_of(node.target)
     if len(locals_) == 2:  # noqa: PLR2004 - macros of two variables
         lines = ["items = pairs(items)"]
@@ -52,6 +53,7 @@ def _admission(place: Place, node: Loop, locals_: list[str]) -> list[str]:
 
 
 def _quantifier(macro: str, head: list[str], admit: list[str], condition: str, *, careful: bool) -> list[str]:
+    """The turns of ``all`` and ``exists``. In the careful form a fault counts only if no other turn decides."""
     stop = "if not" if macro == "all" else "if"
     found, rest = ("False", "True") if macro == "all" else ("True", "False")
     if not careful:

@@ -26,7 +26,7 @@ class Exhausted(Exception):  # noqa: N818 - no error of a part: nothing absorbs 
 
 
 class Meter:
-    """Counts the steps of one evaluation, and ends it when there are too many."""
+    """Counts the steps of one evaluation. Every method raises Exhausted when there are none left."""
 
     __slots__ = ("_left", "_limit")
 

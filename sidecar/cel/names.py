@@ -20,7 +20,7 @@ class NameChecker(ABC):
     def __init__(self, env: Env, limits: Limits) -> None:
         self._env, self._limits = env, limits
         self._scopes: list[dict[str, Type]] = []
-        self._absorbing = 0
+        self._absorbing = 0  # the && and || around: what is wrong inside one may not matter
         self.types: dict[int, Type] = {}
         self.refs: dict[int, Ref] = {}
         self.errors: list[CheckError] = []
@@ -64,6 +64,7 @@ class NameChecker(ABC):
         return [*self._env.variables, *self._env.lets, *(name for scope in self._scopes for name in scope)]
 
     def _select(self, node: Select) -> Type:
+        """A dotted name that is declared as a whole, or else a field of what stands before the dot."""
         dotted = None if node.test else dotted_name(node)
         if dotted and self._local(dotted.partition(".")[0]) is None:
             found = self._global(node, dotted)
@@ -94,6 +95,7 @@ class NameChecker(ABC):
 
     @contextmanager
     def _scope(self, node: Expr, names: Mapping[str, Type]) -> Iterator[None]:
+        """More names, as long as the block lasts."""
         for name in names:
             taken = name in self._env.variables or name in self._env.lets or self._local(name) is not None
             if taken and not self._env.shadowing:

@@ -92,6 +92,7 @@ class Parser:
         return Call(self._numbers.next(span), span, function, None, args)
 
     def _binary(self, lowest: int) -> Expr:
+        """Operators at least as strong as ``lowest``, from the left; a chain of ``&&`` or ``||`` is one call."""
         start = self.token.span
         left = self._unary()
         links = 0
@@ -114,6 +115,7 @@ class Parser:
         return self.token.text if self.token.kind in ("punctuation", "name") and self.token.text in _BINARY else None
 
     def _unary(self) -> Expr:
+        """``!`` or ``-`` in front, as often as wanted but not mixed; a minus before a number belongs to the number."""
         start = self.token.span
         operators: list[Token] = []
         while self.token.kind == "punctuation" and self.token.text in "!-":
@@ -145,6 +147,7 @@ class Parser:
         return Literal(self._numbers.next(span), span, -value if negative else value)
 
     def _member(self, expr: Expr, start: Span) -> Expr:
+        """Whatever follows with a dot or in brackets."""
         start, links = expr.span, 0
         while self.token.kind == "punctuation" and self.token.text in (".", "["):
             links += 1

@@ -13,10 +13,13 @@ from sidecar.cel.place import Place
 from sidecar.cel.types import BYTES, DYN, STRING, ListType, MapType, ObjectType, Type, bare
 
 _PARTS_BY_STEP = 16
+"""So many parts of what a loop evaluates cost a step more for each turn."""
 _CHARACTERS_BY_STEP = 256
+"""So many characters, or bytes, that are looked at cost a step."""
 _MOST_TEXT = (16_384, 1_024, 128)
 """Characters that the fast form looks at outside of loops, in a loop, and in a loop in a loop."""
 _MOST_COMPARED = 4_096
+"""Characters of a string that the fast form compares in a loop in a loop."""
 _SMALL_PATTERN = 32
 """The parts of a compiled pattern up to which such texts take no time worth counting."""
 _TEXTS = frozenset((STRING, BYTES, DYN))
@@ -25,7 +28,7 @@ _EQUALITIES = frozenset(("==", "!="))
 
 
 def turn(checked: Checked, node: Loop) -> int:
-    """The steps of one turn."""
+    """The steps of one turn of a loop."""
     body = (() if node.condition is None else (node.condition,)) + node.result
     return 1 + sum(map(checked.parts_in, body)) // _PARTS_BY_STEP
 

@@ -42,6 +42,7 @@ class Reader(Place, ABC):
         return self._fast_read(node, code, key)
 
     def _variable(self, node: Expr) -> str:
+        """The local of a variable or of a name bound inside, or a type as a value."""
         name = self.local(node.name) if isinstance(node, Ident) else None
         if name is None and node.id not in self.checked.refs:
             return f"undeclared({self.unit.constant(dotted_name(node))})"
@@ -74,6 +75,7 @@ class Reader(Place, ABC):
         return None if local is None else (local, *reversed(fields))
 
     def _expected(self, node: Select) -> Expected:
+        """What the field must be by its schema, as far as there is one."""
         owner = bare(self.type_of(node.operand))
         owner = bare(owner.inner) if isinstance(owner, OptionalType) else owner
         path = self.checked.path(node)
@@ -84,6 +86,7 @@ class Reader(Place, ABC):
         return Expected(shown, owner.value if isinstance(owner, MapType) else DYN, node.field)
 
     def _fast_read(self, node: Select, owner: str, key: tuple[str, ...] | None) -> str:
+        """The field in the fast form, kept in a local for whoever reads the same path later."""
         expected = self._expected(node)
         name = self.unit.constant(node.field)
         if expected.default is NOTHING:

@@ -25,7 +25,7 @@ def _place(position: int, length: int) -> int:
 
 
 def bounded(length: int) -> None:
-    """Refuse to make a text longer than any rule needs."""
+    """Raise EvaluationError before a text is made that is longer than any rule needs."""
     if length > LIMITS.text:
         raise EvaluationError(errors.too_long_a_text(LIMITS.text))
 

@@ -94,6 +94,8 @@ def differ(left: Any, right: Any) -> bool:
 
 
 def _order(operation: str, decide: Callable[[Any, Any], bool]) -> Callable[[Any, Any], bool]:
+    """An order of two values of one type, or of two numbers by worth."""
+
     def ordered(left: Any, right: Any) -> bool:
         left_type, right_type = type(left), type(right)
         if left_type is right_type and left_type in _ORDERED:
@@ -135,6 +137,8 @@ def _arithmetic(
     real: Callable[[float, float], float] | None,
     joined: frozenset[type],
 ) -> Callable[[Any, Any], Any]:
+    """An operator by what it does to whole numbers and to doubles; ``joined`` are the types that it puts together."""
+
     def calculate(left: Any, right: Any) -> Any:
         kind = type(left)
         if kind is type(right):
