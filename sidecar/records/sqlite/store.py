@@ -64,6 +64,7 @@ class SqliteStore:
         self._writes = ThreadPoolExecutor(1, thread_name_prefix="sqlite-write")
         self._writing = asyncio.Lock()
         self._committed = False
+        self._changed = 0
         self._writer = self._file.first
         try:
             self._writer.execute(f"PRAGMA page_size = {PAGE_BYTES}")  # of a new file; others keep theirs
@@ -95,7 +96,7 @@ class SqliteStore:
             with _told("read"):
                 try:
                     connection.execute("BEGIN")
-                    self._file.require_seen()
+                    self._file.require_seen(connection)
                     self._require_same_kinds(connection)
                     run = self._budgeted(connection)
                     yield SqliteSnapshot(connection, tenant, self._tables, run, self._strategy)
@@ -158,14 +159,24 @@ class SqliteStore:
         """Begin a write transaction, knowing nothing of tenants that were erased meanwhile. Raises StoreError."""
         self._committed = False
         turns.begin(self._writer, given_up)
+        self._file.require_in_place()
+        self._file.lineage.require(self._writer)
+        self._changed = self._writer.total_changes
         self._require_same_kinds(self._writer)
         self._interned.since(lifecycle.erasures(self._writer))
 
     def _commit(self) -> None:
+        changed = self._writer.in_transaction and self._writer.total_changes != self._changed
+        if changed:
+            self._file.lineage.mark(self._writer)
         self._file.require_in_place()
         # not commit(), which takes a transaction that SQLite undid by itself for one that has nothing to commit
         self._writer.execute("COMMIT")
         self._committed = True
+        if changed:
+            self._file.lineage.committed()
+        with suppress(StoreError):  # what was laid down now is known to be ours; it is committed, whatever there is
+            self._file.require_in_place()
 
     def _undo(self) -> None:
         """Undo what is not proven to be committed, and forget its ids, which others get now; a no-op after a commit.
