@@ -3,6 +3,8 @@
 import asyncio
 import json
 from collections.abc import AsyncIterator
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +15,7 @@ from record_samples import LEAST, TENANT
 from sidecar.errors import FindingsError
 from sidecar.records.follow.follower import Follower
 from sidecar.records.follow.reading import PATIENCE
+from sidecar.records.runtime_files import find_runtime_files
 from sidecar.records.store import Store
 
 pytestmark = pytest.mark.usefixtures("store_name")
@@ -68,6 +71,21 @@ async def test_a_catalogue_that_was_never_read_is_not_caught_up_with(
     files.json(str(path.relative_to(files.folder)), {})
     assert await follower.turn()
     assert follower.progress.caught_up.is_set()
+
+
+async def test_a_named_file_that_is_not_there_is_no_empty_one(files: Files, store: Store) -> None:
+    """Who names the file of memberships says that there is one: until it comes nothing is shown, as a load stores nothing."""
+    find = partial(find_runtime_files, files.folder, {"org_unit_memberships": "named.json"})
+    follower = replace(follower_of(store, files.folder), find=find)
+    for _ in range(PATIENCE + 1):
+        assert not await follower.turn()
+    files.json("data/named.json", {"m": MEMBERSHIP})
+    assert await follower.turn()
+    (files.folder / UNITS).unlink()
+    (files.folder / "data/named.json").unlink()
+    with pytest.raises(FileNotFoundError):
+        await follower.look()
+    assert not await silence_rules(store)
 
 
 async def test_after_a_restart_too(files: Files, store: Store, follower: Follower) -> None:

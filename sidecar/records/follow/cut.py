@@ -41,6 +41,10 @@ UNREADABLE = Signature(0, 0, -1)
 """What a file is known as that cannot be looked at or read."""
 
 
+NOT_THERE = "runtime.paths names it, and it is not there"
+"""The trouble with a file of the catalogue that somebody named: to take it for an empty one could open something."""
+
+
 class Seen(NamedTuple):
     """A file or folder that is there, of which store, and why it cannot be read, where it cannot."""
 
@@ -74,7 +78,9 @@ def sweep(files: RuntimeFiles) -> Sweep:
         except OSError as error:
             found[Path(error.filename)] = _unreadable(store, error)
             continue
-        if place is not None and store in FOLDERS:
+        if place is None and store in CATALOGUE and store in files.paths:
+            found[files.data / files.paths[store]] = Seen(store, UNREADABLE, NOT_THERE)
+        elif place is not None and store in FOLDERS:
             _walk(found, store, place, FOLDERS[store].count("/") + 1)
         elif place is not None:
             _note(found, store, place, partial(_of_log, place) if store in LOGS else place.stat)

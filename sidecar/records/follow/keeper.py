@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from itertools import chain
 from pathlib import Path
 
-from sidecar.records.follow.cut import CATALOGUE, Cut, MovedOnError, Signature, take_cut
+from sidecar.records.follow.cut import CATALOGUE, NOT_THERE, Cut, MovedOnError, Signature, take_cut
 from sidecar.records.follow.entries import Name
 from sidecar.records.follow.keeping import Done, Log, Logs, batches, held_records, remove
 from sidecar.records.follow.logs import Reached, goes_on
@@ -76,7 +76,7 @@ class Keeper:
         """
         began = self.clock()
         cut = await asyncio.to_thread(take_cut, files, self._known())
-        if not cut.sweep:
+        if all(seen.trouble == NOT_THERE for seen in cut.sweep.values()):
             raise FileNotFoundError(f"there are no files of a runtime in {files.data} any more")
         self._restless = 0 if cut.together else self._restless + 1
         if self._restless and self._restless % MOST_RESTLESS:
