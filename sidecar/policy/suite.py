@@ -53,10 +53,15 @@ def _witness() -> "Witness":
     return Witness.of_callers()
 
 
+def run_suite(bundle: Bundle, stem: str, path: Path, *, witness: "Witness | None" = None) -> SuiteResult:
+    """Run one suite file. Findings are in the result."""
+    return whole(_running(bundle, stem, path, None, witness))
+
+
 def _running(
     bundle: Bundle, stem: str, path: Path, holding: str | None, witness: "Witness | None"
 ) -> Steps[SuiteResult]:
-    """Run one suite file. Findings are in the result."""
+    """As ``run_suite``, case by case, of those alone whose name holds a text."""
     try:
         suite = Suite.read(bundle, stem, path)
     except PolicyError as error:
