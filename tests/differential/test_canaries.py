@@ -12,7 +12,7 @@ from judged import KIND, judged
 from questions import Question, shrunk
 from voices import Answer
 
-from sidecar.cel import EvaluationError, Predicate, Unknown, emit, frames, kernel, loops, values
+from sidecar.cel import EvaluationError, Predicate, Unknown, frames, loops, prepared, reads, values
 from sidecar.cel.ast import Select
 from sidecar.identity import callers
 from sidecar.policy import standing
@@ -32,22 +32,22 @@ def has_is_true_under_a_missing_parent(patch: pytest.MonkeyPatch) -> None:
         except EvaluationError:
             return True
 
-    presence = emit.Emitter._presence
+    presence = reads.Reader.presence
 
-    def sabotaged(self: emit.Emitter, node: Select) -> str:
+    def sabotaged(self: reads.Reader, node: Select) -> str:
         code = presence(self, node)
         return f"lenient(lambda: {code})" if self.careful else code
 
     patch.setitem(frames.KERNEL, "lenient", lenient)
-    patch.setattr(emit.Emitter, "_presence", sabotaged)
+    patch.setattr(reads.Reader, "presence", sabotaged)
 
 
 def all_is_true_over_an_error(patch: pytest.MonkeyPatch) -> None:
     """``all`` forgets the elements on which its condition failed."""
     quantifier = loops._quantifier
 
-    def sabotaged(emitter: Any, macro: str, *rest: Any) -> list[str]:
-        lines = quantifier(emitter, macro, *rest)
+    def sabotaged(macro: str, *rest: Any, careful: bool) -> list[str]:
+        lines = quantifier(macro, *rest, careful=careful)
         return [line for line in lines if macro != "all" or not line.startswith("if fault is not None")]
 
     patch.setattr(loops, "_quantifier", sabotaged)
@@ -56,7 +56,7 @@ def all_is_true_over_an_error(patch: pytest.MonkeyPatch) -> None:
 def true_equals_one(patch: pytest.MonkeyPatch) -> None:
     """Values are compared as Python compares them."""
     patch.setattr(values, "equal", lambda left, right: left == right)
-    patch.setattr(kernel, "equal", lambda left, right: left == right)
+    patch.setattr(prepared, "equal", lambda left, right: left == right)
     patch.setitem(frames.KERNEL, "equal", lambda left, right: left == right)
 
 
@@ -77,7 +77,7 @@ def an_error_is_not_absorbed(patch: pytest.MonkeyPatch) -> None:
 
 def a_lookup_forgets_a_key(patch: pytest.MonkeyPatch) -> None:
     """Of a caller's objects with the same key only the last one is found."""
-    indexed = kernel.indexed
+    indexed = prepared.indexed
 
     def sabotaged(items: Any, key: Any, *, many: bool) -> Any:
         return {value: found[-1:] for value, found in indexed(items, key, many=many).items()}

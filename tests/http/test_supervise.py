@@ -46,6 +46,10 @@ class New(Bundles):
 class Job:
     healthy = how != "stuck"
     def work(self, number, line):
+        if how == "hangs":
+            signal.signal(signal.SIGTERM, signal.SIG_IGN)
+        if how == "late":
+            signal.signal(signal.SIGTERM, drain)
         say(f"began {number}")
         if how == "fails" and number == 2:
             return 7
@@ -53,10 +57,6 @@ class Job:
             raise RuntimeError("broken")
         if how == "misses" and number == 2:
             raise FileNotFoundError("there is no such thing")
-        if how == "hangs":
-            signal.signal(signal.SIGTERM, signal.SIG_IGN)
-        if how == "late":
-            signal.signal(signal.SIGTERM, drain)
         line.send(message({"ready": True}))
         if number == 2 and not self.healthy:
             stuck_here()
