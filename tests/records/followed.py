@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import stores
-from record_samples import intake
+from record_samples import LEAST, intake
 
 from sidecar.identity.caller import Identity
 from sidecar.identity.callers import Callers
@@ -25,6 +25,11 @@ from sidecar.records.store import Store, Tenant
 Held = dict[tuple[str, Tenant, tuple[str, ...]], bytes]
 FOLLOWED = sorted({kind for kinds in KINDS.values() for kind in kinds})
 LONG_AGO_S = 1_700_000_000
+
+
+def event(name: str, **changed: Any) -> str:
+    """A line of the log of events."""
+    return json.dumps({**LEAST["event"], "event_id": name, **changed}) + "\n"
 
 
 @dataclass

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from followed import Files, follower_of, held, loaded_afresh, opened
+from followed import Files, event, follower_of, held, loaded_afresh, opened
 from record_samples import LEAST, TENANT, intake
 
 from sidecar.errors import ConfigError
@@ -32,10 +32,6 @@ MEMBERSHIPS = "data/enterprise/org_unit_memberships.json"
 
 def wait(name: str, **changed: Any) -> dict[str, Any]:
     return {**LEAST["wait"], "wait_id": name, **changed}
-
-
-def event(name: str, **changed: Any) -> str:
-    return json.dumps({**LEAST["event"], "event_id": name, **changed}) + "\n"
 
 
 def unit_of(name: str) -> dict[str, Any]:

@@ -1,14 +1,11 @@
 """What a log says now is the truth: what it lost goes and what it changed is changed, however the runtime writes it."""
 
-import json
 import os
 from collections.abc import AsyncIterator
 from pathlib import Path
-from typing import Any
 
 import pytest
-from followed import Files, Held, follower_of, held, loaded_afresh, opened
-from record_samples import LEAST
+from followed import Files, Held, event, follower_of, held, loaded_afresh, opened
 
 from sidecar.records.follow.follower import Follower
 from sidecar.records.follow.logs import EDGE
@@ -17,10 +14,6 @@ from sidecar.records.store import Store
 pytestmark = pytest.mark.usefixtures("store_name")
 
 EVENTS = "data/runtime/stateful_events.jsonl"
-
-
-def event(name: str, **changed: Any) -> str:
-    return json.dumps({**LEAST["event"], "event_id": name, **changed}) + "\n"
 
 
 LONG = event("e1", payload={"text": "x" * EDGE})
