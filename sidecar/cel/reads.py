@@ -59,7 +59,8 @@ class Reader(Place, ABC):
         """What a field is read from: a part of a known path is read as it is, whatever a label knows of the rest."""
         if self.hoistable(node.operand):
             return self.emit(node.operand)
-        read_on = self._chain(node.operand) is not None or self.checked.path(node.operand) is not None
+        path = self.checked.path(node.operand)
+        read_on = self._chain(node.operand) is not None or (path is not None and not path.presence)
         return self.load(node.operand) if read_on else self.emit(node.operand)
 
     def _chain(self, node: Expr) -> tuple[str, ...] | None:

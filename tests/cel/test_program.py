@@ -72,6 +72,13 @@ def test_unknown_types_are_told(type_: str) -> None:
         compile_cel("x", {"x": type_})
 
 
+@pytest.mark.parametrize("text", ["has(x.y).z", "has(x.y).?z.orValue(true)", "has(has(x.y).z)"])
+def test_what_has_answers_is_no_object(text: str) -> None:
+    """A field of true is an error of the evaluation, also where the field that was asked for has one of this name."""
+    with pytest.raises(EvaluationError, match="no such overload"):
+        compile_cel(f"false || {text}", {"x": "dyn"})({"x": {"y": {"z": True}}})
+
+
 def test_a_missing_variable_matters_only_where_it_is_read() -> None:
     """A variable that is not given is an error of the evaluation, absorbed as any other."""
     program = compile_cel("x || y", {"x": "bool", "y": "bool"})
