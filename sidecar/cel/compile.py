@@ -11,7 +11,7 @@ from sidecar.cel.checked import Checked
 from sidecar.cel.emit import Emitter
 from sidecar.cel.frames import Frame, Unit
 from sidecar.cel.limits import LIMITS, Limits
-from sidecar.cel.place import Plan
+from sidecar.cel.place import Place, Plan
 
 Predicate = Callable[[Mapping[str, Any], Mapping[str, Any], int], Any]
 """``(record, tenant, now_ms) → value``. Raises EvaluationError when there is none, Unknown when it is not known."""
@@ -56,8 +56,8 @@ def compile_quick(checked: Checked, *, known: Mapping[str, Sequence[str]] | None
     plan = Plan(frozenset(BOUND), known)
     inside = {name: f"a{position}" for position, name in enumerate(PARAMETERS)}
     unit.lines.append(f"meter = Meter({unit.constant(LIMITS.steps)})")
-    hoist = Emitter(unit, plan, checked, careful=True, frame=_frame(unit, {BOUND[0]: "b0"}))
-    quick = Emitter(unit, plan, checked, careful=False, frame=_frame(unit, inside), hoist=hoist)
+    hoist = Emitter(Place(unit, plan, checked, careful=True, frame=_frame(unit, {BOUND[0]: "b0"})))
+    quick = Emitter(Place(unit, plan, checked, careful=False, frame=_frame(unit, inside)), hoist)
     code = quick.condition(checked.expr)
     unit.lines += [
         f"if failed({', '.join(unit.slots.values())}): return give_up",
@@ -89,11 +89,11 @@ def compile_program(
     unit.lines.append(f"meter = Meter({steps})")
     outside = {name: f"b{position}" for position, name in enumerate(bound)}
     inside = {name: f"a{position}" for position, name in enumerate(parameters)}
-    hoist = Emitter(unit, plan, checked, careful=True, frame=_frame(unit, outside))
+    hoist = Emitter(Place(unit, plan, checked, careful=True, frame=_frame(unit, outside)))
     signature = ", ".join(inside.values())
     codes = []
     for careful in (True, False):
-        emitter = Emitter(unit, plan, checked, careful, _frame(unit, inside), hoist=hoist)
+        emitter = Emitter(Place(unit, plan, checked, careful, _frame(unit, inside)), hoist)
         codes.append(emitter.emit(checked.expr))
     unit.lines += _ending(codes[0], codes[1], signature, steps, list(unit.slots.values()))
     build, source = unit.build(", ".join(outside.values()))

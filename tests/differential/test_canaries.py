@@ -12,8 +12,9 @@ from judged import KIND, judged
 from questions import Question, shrunk
 from voices import Answer
 
-from sidecar.cel import EvaluationError, Predicate, Unknown, frames, loops, prepared, reads, values
+from sidecar.cel import EvaluationError, Predicate, Unknown, emit, frames, loops, prepared, reads, values
 from sidecar.cel.ast import Select
+from sidecar.cel.place import Place
 from sidecar.identity import callers
 from sidecar.policy import standing
 from sidecar.records import prepare
@@ -32,14 +33,12 @@ def has_is_true_under_a_missing_parent(patch: pytest.MonkeyPatch) -> None:
         except EvaluationError:
             return True
 
-    presence = reads.Reader.presence
-
-    def sabotaged(self: reads.Reader, node: Select) -> str:
-        code = presence(self, node)
-        return f"lenient(lambda: {code})" if self.careful else code
+    def sabotaged(place: Place, node: Select, owner: str) -> str:
+        code = reads.presence(place, node, owner)
+        return f"lenient(lambda: {code})" if place.careful else code
 
     patch.setitem(frames.KERNEL, "lenient", lenient)
-    patch.setattr(reads.Reader, "presence", sabotaged)
+    patch.setattr(emit, "presence", sabotaged)
 
 
 def all_is_true_over_an_error(patch: pytest.MonkeyPatch) -> None:
