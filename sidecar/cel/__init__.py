@@ -6,9 +6,9 @@ Any other expression of the language: ``compile(source, variables)`` → a progr
 The files, in the order in which a rule comes through them:
 
 - ``lex``, ``parse`` and ``macros`` turn its text into the tree of ``ast``.
-- ``check`` and ``names`` give every part a type (``types``) over an ``env`` and the signatures of ``functions``; the
-  rule is ``checked`` then. ``estimate`` and ``impossible`` (with ``shapes`` and ``domains``) say what is wrong with it
-  although its types fit; ``law`` makes many rules one.
+- ``check`` and ``names`` give every part a type (``types``) over an ``env`` and the signatures of ``functions``, and
+  keep what is wrong in ``findings``; the rule is ``checked`` then. ``estimate`` and ``impossible`` (with ``shapes`` and
+  ``domains``) say what is wrong with it although its types fit; ``law`` makes many rules one.
 - ``compile`` writes it as Python: through ``emit``, ``place``, ``reads``, ``calls``, ``loops``, ``joins``, ``guards``
   and ``paying``, into ``frames``.
 - That Python calls ``kernel``, ``meter``, ``prepared``, ``values``, ``conversions``, and through ``library`` the

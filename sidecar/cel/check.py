@@ -1,6 +1,7 @@
 """The checker: gives every node a type, every name a meaning, and reports everything wrong in one run.
 
-``names`` resolves names and fields; here are literals, calls, loops and what they make of their parts' types.
+``names`` resolves names and fields, and ``findings`` keeps what is wrong; here are literals, calls, loops and what they
+make of their parts' types.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -13,9 +14,10 @@ from sidecar.cel.ast import Bind, Call, Expr, Ident, ListExpr, Literal, Loop, Ma
 from sidecar.cel.checked import Checked
 from sidecar.cel.env import Env
 from sidecar.cel.errors import CelCheckErrors, CheckError
+from sidecar.cel.findings import Findings
 from sidecar.cel.functions import OVERLOADS, resolve
 from sidecar.cel.limits import LIMITS, Limits
-from sidecar.cel.names import NameChecker
+from sidecar.cel.names import Names
 from sidecar.cel.patterns import compile_pattern
 from sidecar.cel.types import (
     BOOL,
@@ -29,7 +31,6 @@ from sidecar.cel.types import (
     UINT,
     ListType,
     MapType,
-    ObjectType,
     OptionalType,
     Prim,
     Type,
@@ -56,14 +57,15 @@ def check(expr: Expr, env: Env, *, expects: Type | None = None, limits: Limits =
     Raises:
         CelCheckErrors: with everything found.
     """
-    checker = _Checker(env, limits)
+    findings = Findings(limits.errors, lenient=env.lenient)
+    checker = _Checker(env, findings)
     type_ = checker.type_of(expr)
     if expects is not None and not assignable(expects, type_):
         wrong = errors.not_a_condition if expects == BOOL else lambda found: errors.wrong_type(str(expects), found)
-        checker.report(expr.span, wrong(str(type_)))
-    if checker.errors:
-        raise CelCheckErrors(checker.errors)
-    checked = Checked(expr, type_, checker.types, checker.refs, env.lets)
+        findings.report(expr.span, wrong(str(type_)))
+    if findings.found:
+        raise CelCheckErrors(findings.found)
+    checked = Checked(expr, type_, checker.types, checker.names.refs, env.lets)
     if checked.size > limits.expanded:
         raise CelCheckErrors([CheckError(expr.span, errors.too_large_with_lets(limits.expanded))])
     if checked.loops > limits.loops:
@@ -71,8 +73,13 @@ def check(expr: Expr, env: Env, *, expects: Type | None = None, limits: Limits =
     return checked
 
 
-class _Checker(NameChecker):
+class _Checker:
     """One run over one expression."""
+
+    def __init__(self, env: Env, findings: Findings) -> None:
+        self._lenient, self._findings = env.lenient, findings
+        self.names = Names(env, findings)
+        self.types: dict[int, Type] = {}
 
     def type_of(self, node: Expr) -> Type:
         """The type of a node, kept for the compiler."""
@@ -80,9 +87,9 @@ class _Checker(NameChecker):
             case Literal():
                 found = _OF_PYTHON[type(node.value)]
             case Ident():
-                found = self._ident(node)
+                found = self.names.ident(node)
             case Select():
-                found = self._select(node)
+                found = self.names.whole(node) or self.names.field(node, self.type_of(node.operand))
             case Call():
                 found = self._call(node)
             case ListExpr():
@@ -109,7 +116,7 @@ class _Checker(NameChecker):
         keys = [self.type_of(key) for key, _ in node.entries]
         for (key, _), type_ in zip(node.entries, keys, strict=True):
             if type_ not in (INT, UINT, BOOL, STRING, DYN):
-                self.report(key.span, errors.bad_key(str(type_)))
+                self._findings.report(key.span, errors.bad_key(str(type_)))
         values = self._items([value for _, value in node.entries], node.optional)
         return MapType(self._joined(keys), self._joined(values))
 
@@ -122,17 +129,16 @@ class _Checker(NameChecker):
             elif isinstance(found, OptionalType):
                 yield found.inner
             else:
-                yield DYN if found == DYN else self.report(node.span, errors.not_optional(str(found)))
+                yield DYN if found == DYN else self._findings.report(node.span, errors.not_optional(str(found)))
 
     # --- calls ---
 
     def _call(self, node: Call) -> Type:
         match node.function:
             case "&&" | "||":
-                self._absorbing += 1
-                for arg in node.args:
-                    self._boolean(arg, self.type_of(arg), lambda found: errors.not_boolean(node.function, found))
-                self._absorbing -= 1
+                with self._findings.absorbed():
+                    for arg in node.args:
+                        self._boolean(arg, self.type_of(arg), lambda found: errors.not_boolean(node.function, found))
                 return BOOL
             case "?:":
                 return self._ternary(node)
@@ -155,14 +161,14 @@ class _Checker(NameChecker):
 
     def _boolean(self, node: Expr, found: Type, sentence: Callable[[str], str]) -> None:
         if not assignable(BOOL, found):
-            self.report(node.span, sentence(str(found)))
+            self._findings.report(node.span, sentence(str(found)))
 
     def _ternary(self, node: Call) -> Type:
         condition, yes, no = node.args
         self._boolean(condition, self.type_of(condition), errors.not_a_condition)
         left, right = self.type_of(yes), self.type_of(no)
-        joined = join(left, right) or (DYN if self._env.lenient else None)
-        return joined or self.report(node.span, errors.branches_differ(str(left), str(right)))
+        joined = join(left, right) or (DYN if self._lenient else None)
+        return joined or self._findings.report(node.span, errors.branches_differ(str(left), str(right)))
 
     def _inside_optional(self, node: Call, owner: OptionalType, key: Type) -> Type:
         found = self._overload(replace(node, function="[?]"), (owner.inner, key))
@@ -173,28 +179,28 @@ class _Checker(NameChecker):
         name = node.function
         known = OVERLOADS.get(name)
         if known is None:
-            return self.report(
-                node.span, errors.unknown_function(name, (key for key in OVERLOADS if key.isidentifier()))
-            )
+            names = (key for key in OVERLOADS if key.isidentifier())
+            return self._findings.report(node.span, errors.unknown_function(name, names))
         fitting = [overload for overload in known if overload.method == (node.target is not None)]
         found = resolve(fitting, args)
         if found is not None:
             return found
-        return self.report(node.span, _misfit(name, args, method=node.target is not None, known=bool(fitting)))
+        misfit = _misfit(name, args, method=node.target is not None, known=bool(fitting))
+        return self._findings.report(node.span, misfit)
 
     def _pattern(self, node: Literal) -> None:
         if isinstance(node.value, str):
             try:
                 compile_pattern(node.value)
             except re2.error as error:
-                self.report(node.span, errors.bad_pattern(_text(error)))
+                self._findings.report(node.span, errors.bad_pattern(_text(error)))
 
     # --- equality and membership ---
 
     def _equality(self, node: Call) -> Type:
         left, right = (self.type_of(arg) for arg in node.args)
-        if not (self._env.lenient or _comparable(left, right)):
-            self.report(node.span, errors.never_equal(str(left), str(right)))
+        if not (self._lenient or _comparable(left, right)):
+            self._findings.report(node.span, errors.never_equal(str(left), str(right)))
         self._enumerated(node.args[0], right)
         self._enumerated(node.args[1], left)
         return BOOL
@@ -205,18 +211,15 @@ class _Checker(NameChecker):
         place = bare(place)
         match place:
             case ListType(element=inside) | MapType(key=inside):
-                if not (self._env.lenient or _comparable(item, inside)):
-                    self.report(node.span, errors.never_in(str(item), str(place)))
+                if not (self._lenient or _comparable(item, inside)):
+                    self._findings.report(node.span, errors.never_in(str(item), str(place)))
                 self._enumerated(node.args[0], inside)
                 if isinstance(node.args[1], ListExpr):
                     for part in node.args[1].items:
                         self._enumerated(part, item)
-            case ObjectType():
-                self.report(node.span, errors.in_other(str(place)))
-            case _ if place == STRING:
-                self.report(node.span, errors.in_string())
             case _ if place != DYN:
-                self.report(node.span, errors.in_other(str(place)))
+                sentence = errors.in_string() if place == STRING else errors.in_other(str(place))
+                self._findings.report(node.span, sentence)
         return BOOL
 
     def _enumerated(self, node: Expr, other: Type) -> None:
@@ -224,7 +227,7 @@ class _Checker(NameChecker):
         other = bare(other)
         allowed = other.enum if isinstance(other, Prim) else ()
         if allowed and isinstance(node, Literal) and isinstance(node.value, str) and node.value not in allowed:
-            self.report(node.span, errors.not_in_enum(node.value, allowed))
+            self._findings.report(node.span, errors.not_in_enum(node.value, allowed))
 
     # --- names bound inside ---
 
@@ -233,7 +236,7 @@ class _Checker(NameChecker):
         target = bare(target)
         key, value = self._elements(node, target)
         types = (value if isinstance(target, ListType) else key,) if len(node.variables) == 1 else (key, value)
-        with self._scope(node, dict(zip(node.variables, types, strict=True))):
+        with self.names.scope(node, dict(zip(node.variables, types, strict=True))):
             if node.condition is not None:
                 found = self.type_of(node.condition)
                 self._boolean(node.condition, found, lambda shown: errors.loop_predicate(node.macro, shown))
@@ -248,12 +251,12 @@ class _Checker(NameChecker):
             case MapType(key=key, value=value):
                 return key, value
         if target != DYN:
-            self.report(node.span, errors.loop_over(str(target), node.macro))
+            self._findings.report(node.span, errors.loop_over(str(target), node.macro))
         return DYN, DYN
 
     def _bind(self, node: Bind) -> Type:
         value = self.type_of(node.value)
-        with self._scope(node, {node.name: value}):
+        with self.names.scope(node, {node.name: value}):
             return self.type_of(node.body)
 
 

@@ -1,6 +1,5 @@
 """The names and fields of an expression, resolved: the innermost loop variable first, then what its Env says."""
 
-from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
@@ -9,37 +8,52 @@ from sidecar.cel import errors
 from sidecar.cel.ast import Expr, Ident, Select
 from sidecar.cel.checked import Ref, dotted_name
 from sidecar.cel.env import TYPE_NAMES, Env, candidates
-from sidecar.cel.errors import CheckError, Span
-from sidecar.cel.limits import Limits
+from sidecar.cel.errors import Span
+from sidecar.cel.findings import Findings
 from sidecar.cel.types import BOOL, DYN, MapType, ObjectType, OptionalType, Type, TypeType, bare
 
 
-class NameChecker(ABC):
-    """Knows what is in reach at each place, and keeps what is wrong."""
+class Names:
+    """Knows what is in reach at each place. ``refs`` are the meanings of what has been resolved."""
 
-    def __init__(self, env: Env, limits: Limits) -> None:
-        self._env, self._limits = env, limits
+    def __init__(self, env: Env, findings: Findings) -> None:
+        self._env, self._findings = env, findings
         self._scopes: list[dict[str, Type]] = []
-        self._absorbing = 0  # the && and || around: what is wrong inside one may not matter
-        self.types: dict[int, Type] = {}
         self.refs: dict[int, Ref] = {}
-        self.errors: list[CheckError] = []
 
-    def report(self, span: Span, message: str) -> Type:
-        """Keep a finding; the node goes on as ``dyn`` so that one mistake is told once."""
-        if self._env.lenient and self._absorbing:
-            return DYN
-        if len(self.errors) < self._limits.errors:
-            self.errors.append(CheckError(span, message))
-        return DYN
-
-    @abstractmethod
-    def type_of(self, node: Expr) -> Type:
-        """The type of a node, kept for the compiler."""
-
-    def _ident(self, node: Ident) -> Type:
+    def ident(self, node: Ident) -> Type:
+        """The type of a name."""
         found = self._local(node.name) or self._global(node, node.name)
-        return found or self.report(node.span, errors.unknown_name(node.name.lstrip("."), self._names()))
+        return found or self._findings.report(node.span, errors.unknown_name(node.name.lstrip("."), self._known()))
+
+    def whole(self, node: Select) -> Type | None:
+        """The type of a dotted name that is declared as a whole, or None."""
+        dotted = None if node.test else dotted_name(node)
+        if dotted is None or self._local(dotted.partition(".")[0]) is not None:
+            return None
+        return self._global(node, dotted)
+
+    def field(self, node: Select, owner: Type) -> Type:
+        """The type of a field of what stands before the dot, or of whether there is one."""
+        owner = bare(owner)
+        found = self._inside(node, bare(owner.inner if isinstance(owner, OptionalType) else owner))
+        if node.test:
+            return BOOL
+        return OptionalType(found) if node.optional or isinstance(owner, OptionalType) else found
+
+    @contextmanager
+    def scope(self, node: Expr, names: Mapping[str, Type]) -> Iterator[None]:
+        """More names, as long as the block lasts."""
+        for name in names:
+            taken = name in self._env.variables or name in self._env.lets or self._local(name) is not None
+            if taken and not self._env.shadowing:
+                self._findings.report(node.span, errors.shadows(name))
+        self._scopes.append(dict(names))
+        yield
+        self._scopes.pop()
+
+    def _known(self) -> list[str]:
+        return [*self._env.variables, *self._env.lets, *(name for scope in self._scopes for name in scope)]
 
     def _local(self, name: str) -> Type | None:
         return next((scope[name] for scope in reversed(self._scopes) if name in scope), None)
@@ -60,24 +74,7 @@ class NameChecker(ABC):
             return TypeType(TYPE_NAMES[name])
         return None
 
-    def _names(self) -> list[str]:
-        return [*self._env.variables, *self._env.lets, *(name for scope in self._scopes for name in scope)]
-
-    def _select(self, node: Select) -> Type:
-        """A dotted name that is declared as a whole, or else a field of what stands before the dot."""
-        dotted = None if node.test else dotted_name(node)
-        if dotted and self._local(dotted.partition(".")[0]) is None:
-            found = self._global(node, dotted)
-            if found is not None:
-                return found
-        owner = bare(self.type_of(node.operand))
-        inside = owner.inner if isinstance(owner, OptionalType) else owner
-        found = self._field(node, bare(inside))
-        if node.test:
-            return BOOL
-        return OptionalType(found) if node.optional or isinstance(owner, OptionalType) else found
-
-    def _field(self, node: Select, owner: Type) -> Type:
+    def _inside(self, node: Select, owner: Type) -> Type:
         match owner:
             case ObjectType(fields=fields, rest=rest):
                 if node.field in fields:
@@ -85,24 +82,13 @@ class NameChecker(ABC):
                 if rest is not None:
                     return rest
                 unknown = errors.unknown_field(node.field, _named(node.operand, owner), fields)
-                return self.report(_field_span(node), unknown)
+                return self._findings.report(_field_span(node), unknown)
             case MapType(value=value):
                 return value
         if owner == DYN:
             return DYN
         sentence = errors.has_no_meaning if node.test else errors.no_fields
-        return self.report(node.span, sentence(_named(node.operand, owner), node.field))
-
-    @contextmanager
-    def _scope(self, node: Expr, names: Mapping[str, Type]) -> Iterator[None]:
-        """More names, as long as the block lasts."""
-        for name in names:
-            taken = name in self._env.variables or name in self._env.lets or self._local(name) is not None
-            if taken and not self._env.shadowing:
-                self.report(node.span, errors.shadows(name))
-        self._scopes.append(dict(names))
-        yield
-        self._scopes.pop()
+        return self._findings.report(node.span, sentence(_named(node.operand, owner), node.field))
 
 
 def _named(node: Expr, type_: Type) -> str:
