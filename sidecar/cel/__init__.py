@@ -15,7 +15,8 @@ The files, in the order in which a rule comes through them:
   functions of ``times``, ``selectors``, ``optionals``, ``strings_ext``, ``math_ext`` and ``encoders``.
 - ``trace`` evaluates a rule part by part, to explain an answer.
 
-``LANGUAGE.md`` has the language itself; ``limits`` has every bound, ``errors`` every sentence.
+``LANGUAGE.md`` has the language itself; ``limits`` has every bound, ``errors`` what can go wrong, ``sentences`` every
+sentence about it.
 """
 
 from sidecar.cel.ast import Expr, UInt

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from sidecar.cel import errors
+from sidecar.cel import sentences
 from sidecar.cel.errors import CelSyntaxError, Span
 
 
@@ -117,7 +117,7 @@ class Numbers:
         """The number of the next node, which stands at ``span``. Raises CelSyntaxError past the limit."""
         self._last += 1
         if self._last > self._most:
-            raise CelSyntaxError(errors.too_many_nodes(self._most), span)
+            raise CelSyntaxError(sentences.too_many_nodes(self._most), span)
         return self._last
 
 

@@ -9,7 +9,7 @@ from dataclasses import replace
 
 import re2
 
-from sidecar.cel import errors
+from sidecar.cel import sentences
 from sidecar.cel.ast import Bind, Call, Expr, Ident, ListExpr, Literal, Loop, MapExpr, Select, UInt
 from sidecar.cel.checked import Checked
 from sidecar.cel.env import Env
@@ -61,15 +61,16 @@ def check(expr: Expr, env: Env, *, expects: Type | None = None, limits: Limits =
     checker = _Checker(env, findings)
     type_ = checker.type_of(expr)
     if expects is not None and not assignable(expects, type_):
-        wrong = errors.not_a_condition if expects == BOOL else lambda found: errors.wrong_type(str(expects), found)
-        findings.report(expr.span, wrong(str(type_)))
+        found = str(type_)
+        message = sentences.not_a_condition(found) if expects == BOOL else sentences.wrong_type(str(expects), found)
+        findings.report(expr.span, message)
     if findings.found:
         raise CelCheckErrors(findings.found)
     checked = Checked(expr, type_, checker.types, checker.names.refs, env.lets)
     if checked.size > limits.expanded:
-        raise CelCheckErrors([CheckError(expr.span, errors.too_large_with_lets(limits.expanded))])
+        raise CelCheckErrors([CheckError(expr.span, sentences.too_large_with_lets(limits.expanded))])
     if checked.loops > limits.loops:
-        raise CelCheckErrors([CheckError(expr.span, errors.too_nested_loops(limits.loops))])
+        raise CelCheckErrors([CheckError(expr.span, sentences.too_nested_loops(limits.loops))])
     return checked
 
 
@@ -116,7 +117,7 @@ class _Checker:
         keys = [self.type_of(key) for key, _ in node.entries]
         for (key, _), type_ in zip(node.entries, keys, strict=True):
             if type_ not in (INT, UINT, BOOL, STRING, DYN):
-                self._findings.report(key.span, errors.bad_key(str(type_)))
+                self._findings.report(key.span, sentences.bad_key(str(type_)))
         values = self._items([value for _, value in node.entries], node.optional)
         return MapType(self._joined(keys), self._joined(values))
 
@@ -129,7 +130,7 @@ class _Checker:
             elif isinstance(found, OptionalType):
                 yield found.inner
             else:
-                yield DYN if found == DYN else self._findings.report(node.span, errors.not_optional(str(found)))
+                yield DYN if found == DYN else self._findings.report(node.span, sentences.not_optional(str(found)))
 
     # --- calls ---
 
@@ -138,7 +139,7 @@ class _Checker:
             case "&&" | "||":
                 with self._findings.absorbed():
                     for arg in node.args:
-                        self._boolean(arg, self.type_of(arg), lambda found: errors.not_boolean(node.function, found))
+                        self._boolean(arg, self.type_of(arg), lambda found: sentences.not_boolean(node.function, found))
                 return BOOL
             case "?:":
                 return self._ternary(node)
@@ -165,10 +166,10 @@ class _Checker:
 
     def _ternary(self, node: Call) -> Type:
         condition, yes, no = node.args
-        self._boolean(condition, self.type_of(condition), errors.not_a_condition)
+        self._boolean(condition, self.type_of(condition), sentences.not_a_condition)
         left, right = self.type_of(yes), self.type_of(no)
         joined = join(left, right) or (DYN if self._lenient else None)
-        return joined or self._findings.report(node.span, errors.branches_differ(str(left), str(right)))
+        return joined or self._findings.report(node.span, sentences.branches_differ(str(left), str(right)))
 
     def _inside_optional(self, node: Call, owner: OptionalType, key: Type) -> Type:
         found = self._overload(replace(node, function="[?]"), (owner.inner, key))
@@ -180,7 +181,7 @@ class _Checker:
         known = OVERLOADS.get(name)
         if known is None:
             names = (key for key in OVERLOADS if key.isidentifier())
-            return self._findings.report(node.span, errors.unknown_function(name, names))
+            return self._findings.report(node.span, sentences.unknown_function(name, names))
         fitting = [overload for overload in known if overload.method == (node.target is not None)]
         found = resolve(fitting, args)
         if found is not None:
@@ -193,14 +194,14 @@ class _Checker:
             try:
                 compile_pattern(node.value)
             except re2.error as error:
-                self._findings.report(node.span, errors.bad_pattern(_text(error)))
+                self._findings.report(node.span, sentences.bad_pattern(_text(error)))
 
     # --- equality and membership ---
 
     def _equality(self, node: Call) -> Type:
         left, right = (self.type_of(arg) for arg in node.args)
         if not (self._lenient or _comparable(left, right)):
-            self._findings.report(node.span, errors.never_equal(str(left), str(right)))
+            self._findings.report(node.span, sentences.never_equal(str(left), str(right)))
         self._enumerated(node.args[0], right)
         self._enumerated(node.args[1], left)
         return BOOL
@@ -212,13 +213,13 @@ class _Checker:
         match place:
             case ListType(element=inside) | MapType(key=inside):
                 if not (self._lenient or _comparable(item, inside)):
-                    self._findings.report(node.span, errors.never_in(str(item), str(place)))
+                    self._findings.report(node.span, sentences.never_in(str(item), str(place)))
                 self._enumerated(node.args[0], inside)
                 if isinstance(node.args[1], ListExpr):
                     for part in node.args[1].items:
                         self._enumerated(part, item)
             case _ if place != DYN:
-                sentence = errors.in_string() if place == STRING else errors.in_other(str(place))
+                sentence = sentences.in_string() if place == STRING else sentences.in_other(str(place))
                 self._findings.report(node.span, sentence)
         return BOOL
 
@@ -227,7 +228,7 @@ class _Checker:
         other = bare(other)
         allowed = other.enum if isinstance(other, Prim) else ()
         if allowed and isinstance(node, Literal) and isinstance(node.value, str) and node.value not in allowed:
-            self._findings.report(node.span, errors.not_in_enum(node.value, allowed))
+            self._findings.report(node.span, sentences.not_in_enum(node.value, allowed))
 
     # --- names bound inside ---
 
@@ -239,7 +240,7 @@ class _Checker:
         with self.names.scope(node, dict(zip(node.variables, types, strict=True))):
             if node.condition is not None:
                 found = self.type_of(node.condition)
-                self._boolean(node.condition, found, lambda shown: errors.loop_predicate(node.macro, shown))
+                self._boolean(node.condition, found, lambda shown: sentences.loop_predicate(node.macro, shown))
             results = [self.type_of(part) for part in node.result]
         return _loop_type(node, target, key, results)
 
@@ -251,7 +252,7 @@ class _Checker:
             case MapType(key=key, value=value):
                 return key, value
         if target != DYN:
-            self._findings.report(node.span, errors.loop_over(str(target), node.macro))
+            self._findings.report(node.span, sentences.loop_over(str(target), node.macro))
         return DYN, DYN
 
     def _bind(self, node: Bind) -> Type:
@@ -287,10 +288,10 @@ def _comparable(left: Type, right: Type) -> bool:
 def _misfit(name: str, args: tuple[Type, ...], *, method: bool, known: bool) -> str:
     shown = [str(arg) for arg in args]
     if not known:
-        return errors.not_a_method(name) if method else errors.not_a_function(name)
+        return sentences.not_a_method(name) if method else sentences.not_a_function(name)
     if method:
-        return errors.no_method(name, shown[0], shown[1:])
-    return errors.no_overload("-" if name == "-_" else name, shown)
+        return sentences.no_method(name, shown[0], shown[1:])
+    return sentences.no_overload("-" if name == "-_" else name, shown)
 
 
 def _text(error: Exception) -> str:

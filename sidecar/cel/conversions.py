@@ -5,7 +5,7 @@ import re
 from decimal import Decimal
 from typing import Any
 
-from sidecar.cel import errors
+from sidecar.cel import sentences
 from sidecar.cel.ast import UInt
 from sidecar.cel.errors import EvaluationError
 from sidecar.cel.times import Duration, Timestamp
@@ -22,7 +22,7 @@ _FALSE = frozenset(("0", "f", "false", "FALSE", "False"))
 
 
 def _refused(value: Any, kind: str) -> EvaluationError:
-    return EvaluationError(errors.bad_conversion(value, kind))
+    return EvaluationError(sentences.bad_conversion(value, kind))
 
 
 def to_int(value: Any) -> int:

@@ -5,7 +5,7 @@ import binascii
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from sidecar.cel import errors
+from sidecar.cel import sentences
 from sidecar.cel.errors import EvaluationError
 
 
@@ -14,7 +14,7 @@ def _decode(text: str) -> bytes:
     try:
         return base64.b64decode(text + "=" * (-len(text) % 4), validate=True)
     except (binascii.Error, ValueError):
-        raise EvaluationError(errors.bad_conversion(text, "bytes, it is no base64")) from None
+        raise EvaluationError(sentences.bad_conversion(text, "bytes, it is no base64")) from None
 
 
 SIGNATURES = "base64.encode(bytes) string; base64.decode(string) bytes"

@@ -3,7 +3,7 @@
 Lists have as many elements as their schema's ``maxItems`` allows, or else an assumed number.
 """
 
-from sidecar.cel import errors
+from sidecar.cel import sentences
 from sidecar.cel.ast import Call, Expr, ListExpr, Loop, children
 from sidecar.cel.checked import Checked
 from sidecar.cel.errors import CheckError, Span
@@ -21,7 +21,7 @@ def too_costly(checked: Checked, limits: Limits = LIMITS) -> CheckError | None:
         return None
     worst = max(cost.loops, key=cost.loops.__getitem__, default=None)
     span = checked.expr.span if worst is None else worst
-    return CheckError(span, errors.too_costly(steps, limits.cost, limits.assumed))
+    return CheckError(span, sentences.too_costly(steps, limits.cost, limits.assumed))
 
 
 class _Cost:

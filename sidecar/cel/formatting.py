@@ -5,7 +5,7 @@ import re
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
-from sidecar.cel import errors
+from sidecar.cel import sentences
 from sidecar.cel.ast import UInt
 from sidecar.cel.conversions import shown_double
 from sidecar.cel.errors import EvaluationError
@@ -34,7 +34,7 @@ def format_text(text: str, arguments: list[Any]) -> str:
         pieces += [text[at : found.start()], _clause(found[2], found[1], given)]
         length += len(pieces[-1])
         if length > LIMITS.text:
-            raise EvaluationError(errors.too_long_a_text(LIMITS.text))
+            raise EvaluationError(sentences.too_long_a_text(LIMITS.text))
         at = found.end()
     return "".join([*pieces, text[at:]])
 
@@ -44,17 +44,17 @@ def _clause(letter: str, precision: str | None, given: Iterator[Any]) -> str:
         return "%"
     write = _CLAUSES.get(letter)
     if write is None:
-        raise EvaluationError(errors.no_clause(letter))
+        raise EvaluationError(sentences.no_clause(letter))
     digits = _PRECISION if precision is None else min(int(precision[:5]), _MOST + 1)
     if digits > _MOST:
-        raise EvaluationError(errors.too_precise(_MOST))
+        raise EvaluationError(sentences.too_precise(_MOST))
     for argument in given:
         return write(argument, digits)
-    raise EvaluationError(errors.too_few_arguments())
+    raise EvaluationError(sentences.too_few_arguments())
 
 
 def _refused(letter: str, value: Any) -> EvaluationError:
-    return EvaluationError(errors.not_formatted(letter, kind_of(value)))
+    return EvaluationError(sentences.not_formatted(letter, kind_of(value)))
 
 
 # --- each clause ------------------------------------------------------------------------------------------------------
@@ -74,7 +74,7 @@ class _Text:
         """The text of a value: strings bare, maps in the order of their keys."""
         self._left -= 1
         if self._left < 0:
-            raise EvaluationError(errors.over_budget(LIMITS.steps))
+            raise EvaluationError(sentences.over_budget(LIMITS.steps))
         if type(value) is list:
             return f"[{', '.join(map(self.of, value))}]"
         if type(value) is dict:
@@ -92,7 +92,7 @@ def _bytes_shown(value: bytes) -> str:
     try:
         return value.decode()
     except UnicodeDecodeError:
-        raise EvaluationError(errors.bad_conversion(value, "a string")) from None
+        raise EvaluationError(sentences.bad_conversion(value, "a string")) from None
 
 
 def _double_shown(value: float) -> str:

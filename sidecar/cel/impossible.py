@@ -9,7 +9,7 @@ from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
-from sidecar.cel import errors
+from sidecar.cel import sentences
 from sidecar.cel.ast import Call, Expr, ListExpr, Literal, Loop, Select, children
 from sidecar.cel.checked import Checked, dotted_name
 from sidecar.cel.domains import Domain, domain_of
@@ -36,7 +36,7 @@ def never_true(checked: Checked) -> CheckError | None:
     if isinstance(checked.expr, Literal):
         return None
     error = _Prover().way([_Goal(checked, checked.expr, wanted=True)], {})
-    return None if error is None else CheckError(error.span, errors.never_true(error.message))
+    return None if error is None else CheckError(error.span, sentences.never_true(error.message))
 
 
 Facts = dict[int, Domain]
@@ -98,7 +98,7 @@ class _Prover:
             found.append(error)
         if len({error.span for error in found}) == 1:
             return found[0]
-        return choices[0].error(errors.no_way(found[0].message))
+        return choices[0].error(sentences.no_way(found[0].message))
 
     def _ways(self, goal: _Goal) -> list[list[_Goal]] | None:
         """The ways to reach a goal by other goals; None for one that is a fact by itself."""
@@ -146,11 +146,11 @@ class _Prover:
         """What follows for single parts: their shape, the values they may have, the sentence when there are none."""
         node = goal.node
         yield from self._presence(goal, node)
-        sentence = errors.with_its_opposite()
+        sentence = sentences.with_its_opposite()
         if isinstance(node, Select) and node.test:
-            sentence = errors.not_there(_told(goal, node) or node.field)
+            sentence = sentences.not_there(_told(goal, node) or node.field)
             if not goal.wanted and _always_there(goal, node):
-                yield self.shapes.new(), Domain.only(), errors.always_there(_told(goal, node) or node.field)
+                yield self.shapes.new(), Domain.only(), sentences.always_there(_told(goal, node) or node.field)
         if isinstance(node, Call) and node.function == "!=":
             yield self._shape(goal, replace(node, function="==")), Domain.only(not goal.wanted), sentence
         else:
@@ -169,7 +169,7 @@ class _Prover:
         left, right = node.args
         if self._shape(goal, left) == self._shape(goal, right) and goal.wanted is (node.function in _UNEQUAL):
             if bare(goal.checked.types[left.id]) in (STRING, INT, BOOL):
-                yield self.shapes.new(), Domain.only(), errors.with_itself()
+                yield self.shapes.new(), Domain.only(), sentences.with_itself()
             return
         operator, subject = node.function, left
         constant = self.shapes.constant(goal.checked, right)
@@ -196,7 +196,7 @@ class _Prover:
             yield from self._filled(goal, place)
 
     def _narrowed(self, goal: _Goal, node: Expr, domain: Domain) -> Iterator[tuple[int, Domain, str]]:
-        sentence = errors.cannot_be(_told(goal, node))
+        sentence = sentences.cannot_be(_told(goal, node))
         shape = self._shape(goal, node)
         yield shape, domain_of(goal.checked, node), sentence
         yield shape, domain, sentence
@@ -204,7 +204,7 @@ class _Prover:
     def _filled(self, goal: _Goal, node: Expr) -> Iterator[tuple[int, Domain, str]]:
         """A list or map that has something in it."""
         size, name = self.shapes.size(goal.checked, node, goal.names), _told(goal, node)
-        yield size, Domain.compared(">", 0, wanted=True), errors.cannot_be(name and f"size({name})")
+        yield size, Domain.compared(">", 0, wanted=True), sentences.cannot_be(name and f"size({name})")
 
     def _presence(self, goal: _Goal, node: Expr) -> Iterator[tuple[int, Domain, str]]:
         """Whatever must have been read is there."""
@@ -213,7 +213,7 @@ class _Prover:
                 yield from self._presence(goal, operand)
                 if not test and isinstance(bare(goal.checked.types[operand.id]), (ObjectType, MapType)):
                     there = self.shapes.presence(goal.checked, node, goal.names)
-                    yield there, Domain.only(True), errors.not_there(_told(goal, node) or node.field)
+                    yield there, Domain.only(True), sentences.not_there(_told(goal, node) or node.field)
             case Call(function=function, target=target, args=args) if function in _STRICT:
                 for part in args if target is None else (target, *args):
                     yield from self._presence(goal, part)
@@ -226,8 +226,8 @@ class _Prover:
 
 def _of_constant(goal: _Goal, constant: Constant) -> CheckError | None:
     if constant.error is not None:
-        return goal.error(errors.always_fails(constant.error))
-    return None if constant.value is goal.wanted else goal.error(errors.always(constant.value))
+        return goal.error(sentences.always_fails(constant.error))
+    return None if constant.value is goal.wanted else goal.error(sentences.always(constant.value))
 
 
 def _always_there(goal: _Goal, node: Select) -> bool:

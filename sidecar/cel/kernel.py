@@ -11,7 +11,7 @@ from typing import Any, NoReturn
 
 import re2
 
-from sidecar.cel import errors
+from sidecar.cel import sentences
 from sidecar.cel.ast import UInt
 from sidecar.cel.errors import CelError, EvaluationError, Unknown
 from sidecar.cel.times import Duration, Timestamp
@@ -68,7 +68,7 @@ class Expected:
             return value
         if python is float and type(value) is int:
             return float(value)
-        raise EvaluationError(errors.wrong_value(self.shown, str(wanted), kind_of(value)))
+        raise EvaluationError(sentences.wrong_value(self.shown, str(wanted), kind_of(value)))
 
 
 MISSING = object()
@@ -85,13 +85,13 @@ class Input:
     def admit(self, value: Any) -> Any:
         """The variable's value, which must be given and of the type. Raises EvaluationError."""
         if value is MISSING:
-            raise EvaluationError(errors.no_variable(self.name))
+            raise EvaluationError(sentences.no_variable(self.name))
         return Expected(self.name, self.type).admit(value)
 
 
 def undeclared(name: str) -> NoReturn:
     """A name that means nothing, where it is evaluated."""
-    raise EvaluationError(errors.no_variable(name))
+    raise EvaluationError(sentences.no_variable(name))
 
 
 def read(owner: Any, expected: Expected) -> Any:
@@ -103,7 +103,7 @@ def read(owner: Any, expected: Expected) -> Any:
     value = owner.get(expected.name, _ABSENT)
     if value is _ABSENT:
         if expected.default is NOTHING:
-            raise EvaluationError(errors.missing_field(expected.shown))
+            raise EvaluationError(sentences.missing_field(expected.shown))
         value = expected.default
     return expected.admit(value)
 
@@ -149,7 +149,7 @@ def give_up(*_: Any) -> NoReturn:
 
 def unknown(shown: str) -> NoReturn:
     """What a label does not hold."""
-    raise Unknown(errors.unknown_path(shown))
+    raise Unknown(sentences.unknown_path(shown))
 
 
 def widened(value: Any) -> float:
@@ -159,7 +159,7 @@ def widened(value: Any) -> float:
 
 def without_value(fault: Exception) -> EvaluationError:
     """A fault of Python's, as one of CEL's."""
-    return EvaluationError(errors.no_value(fault))
+    return EvaluationError(sentences.no_value(fault))
 
 
 # --- logic ------------------------------------------------------------------------------------------------------------
@@ -222,5 +222,5 @@ def pairs(container: Any) -> list[tuple[Any, Any]]:
 def put(table: dict[Any, Any], key: Any, value: Any) -> None:
     """Add one entry; a key twice is an error."""
     if has_key(table, key):
-        raise EvaluationError(errors.duplicate_key(key))
+        raise EvaluationError(sentences.duplicate_key(key))
     table[stored(key)] = value

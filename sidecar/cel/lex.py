@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Literal as OneOf
 
-from sidecar.cel import errors
+from sidecar.cel import sentences
 from sidecar.cel.ast import Scalar, UInt
 from sidecar.cel.errors import CelSyntaxError, Span
 
@@ -65,7 +65,7 @@ class Token:
     @property
     def shown(self) -> str:
         """The token as an error message names it."""
-        return "the end" if self.kind == "end" else f"'{errors.start(self.text)}'"
+        return "the end" if self.kind == "end" else f"'{sentences.start(self.text)}'"
 
 
 class _Places:
@@ -109,7 +109,7 @@ def tokens(source: str) -> Iterator[Token]:
 
 
 def _no_token(character: str) -> str:
-    return errors.single_operator(character) if character in "&|=" else errors.unexpected_character(character)
+    return sentences.single_operator(character) if character in "&|=" else sentences.unexpected_character(character)
 
 
 def _number(text: str, span: Span) -> Token:
@@ -121,10 +121,10 @@ def _number(text: str, span: Span) -> Token:
     number = int(digits, 16 if lowered.startswith("0x") else 10)
     if lowered.endswith("u"):
         if number > _UINT_MAX:
-            raise CelSyntaxError(errors.integer_out_of_range(text, "an unsigned integer"), span)
+            raise CelSyntaxError(sentences.integer_out_of_range(text, "an unsigned integer"), span)
         return Token("literal", text, span, UInt(number))
     if number > _INT_MAX:  # 2**63 itself may still follow a minus; the parser decides
-        raise CelSyntaxError(errors.integer_out_of_range(text, "an integer"), span)
+        raise CelSyntaxError(sentences.integer_out_of_range(text, "an integer"), span)
     return Token("literal", text, span, number)
 
 
@@ -136,7 +136,7 @@ def _string(source: str, at: int, opening: str, places: _Places) -> Token:
     end = _closing(source, start, quote, raw="r" in prefix)
     span = places.span(at, len(source) if end < 0 else end + len(quote))
     if end < 0:
-        raise CelSyntaxError(errors.unterminated_string(), span)
+        raise CelSyntaxError(sentences.unterminated_string(), span)
     body = source[start:end].replace("\r\n", "\n").replace("\r", "\n")
     value: Scalar
     if "b" in prefix:
@@ -170,7 +170,7 @@ def _pieces(body: str, span: Span) -> Iterator[tuple[str, int | None]]:
             yield body[at:stop], None
         found = _ESCAPE.match(body, stop)
         if found is None:
-            raise CelSyntaxError(errors.bad_escape(body[stop : stop + 2]), span)
+            raise CelSyntaxError(sentences.bad_escape(body[stop : stop + 2]), span)
         text = found.group()
         yield text, _code(text[1:])
         at = found.end()
@@ -188,7 +188,7 @@ def _decode_text(body: str, span: Span) -> str:
         if code is None:
             decoded.append(text)
         elif code > 0x10FFFF or 0xD800 <= code <= 0xDFFF:  # noqa: PLR2004 - the surrogates
-            raise CelSyntaxError(errors.bad_code_point(text), span)
+            raise CelSyntaxError(sentences.bad_code_point(text), span)
         else:
             decoded.append(chr(code))
     return "".join(decoded)
@@ -200,7 +200,7 @@ def _decode_bytes(body: str, span: Span) -> bytes:
         if code is None:
             decoded += text.encode()
         elif text[1] in "uU":
-            raise CelSyntaxError(errors.escape_in_bytes(text), span)
+            raise CelSyntaxError(sentences.escape_in_bytes(text), span)
         else:
             decoded.append(code)
     return bytes(decoded)

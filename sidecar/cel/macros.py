@@ -3,7 +3,7 @@
 So are functions whose names begin with a namespace: ``math.abs(x)`` is no method of something called ``math``.
 """
 
-from sidecar.cel import errors
+from sidecar.cel import sentences
 from sidecar.cel.ast import Bind, Call, Expr, Ident, ListExpr, Loop, Numbers, Select
 from sidecar.cel.errors import CelSyntaxError, Span
 from sidecar.cel.functions import NAMESPACES, OVERLOADS
@@ -52,7 +52,7 @@ def expand(numbers: Numbers, name: Token, target: Expr | None, args: list[Expr],
     macro, count, conditional = shape
     variables = tuple(_variable(arg) for arg in args[:count])
     if len(set(variables)) < count:
-        raise CelSyntaxError(errors.one_variable_twice(variables[0]), args[1].span)
+        raise CelSyntaxError(sentences.one_variable_twice(variables[0]), args[1].span)
     rest = args[count:]
     condition = rest.pop(0) if conditional else None
     return Loop(numbers.next(span), span, macro, target, variables, condition, tuple(rest))
@@ -60,7 +60,7 @@ def expand(numbers: Numbers, name: Token, target: Expr | None, args: list[Expr],
 
 def _has(numbers: Numbers, args: list[Expr], span: Span) -> Expr:
     if len(args) != 1 or not isinstance(args[0], Select) or args[0].test or args[0].optional:
-        raise CelSyntaxError(errors.has_needs_field(), span)
+        raise CelSyntaxError(sentences.has_needs_field(), span)
     chosen = args[0]
     return Select(numbers.next(span), span, chosen.operand, chosen.field, test=True)
 
@@ -98,5 +98,5 @@ def _on_optional(numbers: Numbers, macro: str, target: Expr, args: list[Expr], s
 
 def _variable(arg: Expr) -> str:
     if not isinstance(arg, Ident) or arg.name.startswith("."):
-        raise CelSyntaxError(errors.macro_variable(), arg.span)
+        raise CelSyntaxError(sentences.macro_variable(), arg.span)
     return arg.name

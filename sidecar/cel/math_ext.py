@@ -4,7 +4,7 @@ import math
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
-from sidecar.cel import errors
+from sidecar.cel import sentences
 from sidecar.cel.ast import UInt
 from sidecar.cel.errors import EvaluationError
 from sidecar.cel.values import as_int, greater, less, no_overload
@@ -19,7 +19,7 @@ def _extreme(better: Callable[[Any, Any], bool]) -> Callable[..., Any]:
     def choose(*given: Any) -> Any:
         numbers = given[0] if len(given) == 1 and type(given[0]) is list else given
         if not numbers:
-            raise EvaluationError(errors.no_numbers())
+            raise EvaluationError(sentences.no_numbers())
         best, *rest = _numbers(numbers)
         for number in rest:
             best = number if better(number, best) else best
@@ -80,7 +80,7 @@ def _bitwise(combine: Callable[[int, int], int]) -> Callable[[Any, Any], Any]:
 
 def _distance(places: int) -> int:
     if places < 0:
-        raise EvaluationError(errors.negative_shift())
+        raise EvaluationError(sentences.negative_shift())
     return min(places, _BITS)
 
 

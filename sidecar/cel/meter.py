@@ -4,7 +4,7 @@ from typing import Any
 
 import re2
 
-from sidecar.cel import errors
+from sidecar.cel import sentences
 from sidecar.cel.errors import EvaluationError
 from sidecar.cel.kernel import SIZED
 from sidecar.cel.patterns import compile_pattern
@@ -81,5 +81,5 @@ class Meter:
     def _spend(self, steps: int, value: Any) -> Any:
         self._left -= steps
         if self._left < 0:
-            raise Exhausted(errors.over_budget(self._limit))
+            raise Exhausted(sentences.over_budget(self._limit))
         return value

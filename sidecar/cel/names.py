@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
 
-from sidecar.cel import errors
+from sidecar.cel import sentences
 from sidecar.cel.ast import Expr, Ident, Select
 from sidecar.cel.checked import Ref, dotted_name
 from sidecar.cel.env import TYPE_NAMES, Env, candidates
@@ -24,7 +24,7 @@ class Names:
     def ident(self, node: Ident) -> Type:
         """The type of a name."""
         found = self._local(node.name) or self._global(node, node.name)
-        return found or self._findings.report(node.span, errors.unknown_name(node.name.lstrip("."), self._known()))
+        return found or self._findings.report(node.span, sentences.unknown_name(node.name.lstrip("."), self._known()))
 
     def whole(self, node: Select) -> Type | None:
         """The type of a dotted name that is declared as a whole, or None."""
@@ -47,7 +47,7 @@ class Names:
         for name in names:
             taken = name in self._env.variables or name in self._env.lets or self._local(name) is not None
             if taken and not self._env.shadowing:
-                self._findings.report(node.span, errors.shadows(name))
+                self._findings.report(node.span, sentences.shadows(name))
         self._scopes.append(dict(names))
         yield
         self._scopes.pop()
@@ -81,13 +81,13 @@ class Names:
                     return fields[node.field].type
                 if rest is not None:
                     return rest
-                unknown = errors.unknown_field(node.field, _named(node.operand, owner), fields)
+                unknown = sentences.unknown_field(node.field, _named(node.operand, owner), fields)
                 return self._findings.report(_field_span(node), unknown)
             case MapType(value=value):
                 return value
         if owner == DYN:
             return DYN
-        sentence = errors.has_no_meaning if node.test else errors.no_fields
+        sentence = sentences.has_no_meaning if node.test else sentences.no_fields
         return self._findings.report(node.span, sentence(_named(node.operand, owner), node.field))
 
 

@@ -1,6 +1,6 @@
 """Tokens to tree: a precedence parser, bounded in text, depth and parts. Macros are recognised here."""
 
-from sidecar.cel import errors
+from sidecar.cel import sentences
 from sidecar.cel.ast import Call, Expr, Ident, ListExpr, Literal, MapExpr, Numbers, Scalar, Select
 from sidecar.cel.errors import CelSyntaxError, Span
 from sidecar.cel.lex import KEYWORDS, RESERVED, Token, tokens
@@ -24,7 +24,7 @@ def parse(source: str, limits: Limits = LIMITS) -> Expr:
         CelSyntaxError: the text is no CEL or exceeds a limit; its span is the place.
     """
     if len(source.encode(errors="surrogatepass")) > limits.source:
-        raise CelSyntaxError(errors.source_too_long(limits.source), Span(0, len(source), 1, 1))
+        raise CelSyntaxError(sentences.source_too_long(limits.source), Span(0, len(source), 1, 1))
     parser = Parser(source, limits)
     expr = parser.expression()
     if parser.token.kind != "end":
@@ -47,7 +47,7 @@ class Parser:
 
     def unexpected(self, wanted: str) -> CelSyntaxError:
         """The error that another token was wanted here."""
-        return CelSyntaxError(errors.unexpected(self.token.shown, wanted), self.token.span)
+        return CelSyntaxError(sentences.unexpected(self.token.shown, wanted), self.token.span)
 
     def _advance(self) -> Token:
         self._last = self.token
@@ -77,7 +77,7 @@ class Parser:
         start = self.token.span
         self._depth += 1
         if self._depth > self._limits.depth + 1:
-            raise CelSyntaxError(errors.too_deep(self._limits.depth), start)
+            raise CelSyntaxError(sentences.too_deep(self._limits.depth), start)
         expr = self._binary(1)
         if self._takes("?"):
             yes = self._binary(1)
@@ -109,7 +109,7 @@ class Parser:
     def _guard_links(self, links: int, start: Span) -> None:
         """A long chain of the same strength is as deep in the tree as it is long."""
         if links > self._limits.depth:
-            raise CelSyntaxError(errors.too_deep(self._limits.depth), start)
+            raise CelSyntaxError(sentences.too_deep(self._limits.depth), start)
 
     def _operator(self) -> str | None:
         return self.token.text if self.token.kind in ("punctuation", "name") and self.token.text in _BINARY else None
@@ -142,7 +142,7 @@ class Parser:
         value = token.value
         assert isinstance(value, (int, float))
         if type(value) is int and value == _INT_MIN_MAGNITUDE and not negative:
-            raise CelSyntaxError(errors.integer_out_of_range(token.text, "an integer"), token.span)
+            raise CelSyntaxError(sentences.integer_out_of_range(token.text, "an integer"), token.span)
         span = self._span(start)
         return Literal(self._numbers.next(span), span, -value if negative else value)
 
@@ -154,7 +154,7 @@ class Parser:
             self._guard_links(links, start)
             expr = self._selection(expr, start) if self._takes(".") else self._index(expr, start)
         if self._sees("{") and self.token.kind == "punctuation" and isinstance(expr, (Ident, Select)):
-            raise CelSyntaxError(errors.message_literal(), self._span(start))
+            raise CelSyntaxError(sentences.message_literal(), self._span(start))
         return expr
 
     def _index(self, expr: Expr, start: Span) -> Expr:
@@ -172,7 +172,7 @@ class Parser:
         self._advance()
         if token.kind == "name" and self._takes("("):
             if optional:
-                raise CelSyntaxError(errors.no_optional_here(), token.span)
+                raise CelSyntaxError(sentences.no_optional_here(), token.span)
             return self._invoke(token, expr, start)
         span = self._span(start)
         return Select(self._numbers.next(span), span, expr, token.text, optional=optional)
@@ -220,7 +220,7 @@ class Parser:
         if token.kind != "name" or token.text in KEYWORDS:
             raise self.unexpected("a name")
         if token.text in RESERVED:
-            raise CelSyntaxError(errors.reserved_word(token.text), token.span)
+            raise CelSyntaxError(sentences.reserved_word(token.text), token.span)
         self._advance()
         if self._takes("("):
             return self._invoke(token, None, start)

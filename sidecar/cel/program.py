@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from sidecar.cel import errors
+from sidecar.cel import sentences
 from sidecar.cel.ast import UInt
 from sidecar.cel.check import check
 from sidecar.cel.compile import compile_program
@@ -71,7 +71,7 @@ def _type(text: str) -> Type:
     try:
         return type_named(text)
     except ValueError:
-        raise CelError(errors.unknown_type(text)) from None
+        raise CelError(sentences.unknown_type(text)) from None
 
 
 def _taken_in(name: str, value: Any) -> Any:
@@ -87,7 +87,7 @@ def _taken_in(name: str, value: Any) -> Any:
         return as_int(value) if kind is int else as_uint(value)
     if kind in _SCALARS:
         return value
-    raise EvaluationError(errors.wrong_input(name, kind_of(value)))
+    raise EvaluationError(sentences.wrong_input(name, kind_of(value)))
 
 
 class _Outcome:
@@ -105,9 +105,9 @@ class _Outcome:
             return value
         self._left -= len(value) + 1
         if self._left < 0:
-            raise EvaluationError(errors.too_long_a_text(LIMITS.text))
+            raise EvaluationError(sentences.too_long_a_text(LIMITS.text))
         if kind is list:
             return [self.given_out(item) for item in value]
         if any(type(key) is BoolKey and key.value in value for key in value):
-            raise EvaluationError(errors.one_key())
+            raise EvaluationError(sentences.one_key())
         return {told(key): self.given_out(item) for key, item in value.items()}

@@ -7,7 +7,7 @@ from functools import lru_cache
 from typing import Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from sidecar.cel import errors
+from sidecar.cel import sentences
 from sidecar.cel.errors import EvaluationError
 from sidecar.cel.times import EPOCH, FIRST, LAST, Duration, Timestamp, fixed_offset, whole
 
@@ -25,8 +25,8 @@ def _zone(name: str) -> ZoneInfo:
         try:
             return ZoneInfo(name)
         except (ZoneInfoNotFoundError, ValueError, OSError):
-            raise EvaluationError(errors.unknown_zone(name)) from None
-    raise EvaluationError(errors.unknown_zone(name))
+            raise EvaluationError(sentences.unknown_zone(name)) from None
+    raise EvaluationError(sentences.unknown_zone(name))
 
 
 def _offset(instant: Timestamp, name: str) -> int:

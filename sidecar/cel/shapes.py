@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from sidecar.cel import errors
+from sidecar.cel import sentences
 from sidecar.cel.ast import Bind, Call, Expr, Ident, ListExpr, Literal, Loop, MapExpr, Select, children
 from sidecar.cel.checked import Checked
 from sidecar.cel.compile import compile_program
@@ -112,5 +112,5 @@ def _evaluated(checked: Checked, node: Expr) -> Constant | None:
     try:
         return Constant(program())
     except EvaluationError as error:
-        too_long = str(error) == errors.over_budget(FOLDING.steps)
+        too_long = str(error) == sentences.over_budget(FOLDING.steps)
         return None if too_long else Constant(None, str(error))

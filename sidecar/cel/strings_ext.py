@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from sidecar.cel import errors
+from sidecar.cel import sentences
 from sidecar.cel.errors import EvaluationError
 from sidecar.cel.formatting import format_text
 from sidecar.cel.limits import LIMITS
@@ -21,13 +21,13 @@ def _place(position: int, length: int) -> int:
     """A position in a text, its end included."""
     if 0 <= position <= length:
         return position
-    raise EvaluationError(errors.no_position(position, length))
+    raise EvaluationError(sentences.no_position(position, length))
 
 
 def bounded(length: int) -> None:
     """Raise EvaluationError before a text is made that is longer than any rule needs."""
     if length > LIMITS.text:
-        raise EvaluationError(errors.too_long_a_text(LIMITS.text))
+        raise EvaluationError(sentences.too_long_a_text(LIMITS.text))
 
 
 def _char_at(text: str, position: int) -> str:
@@ -47,7 +47,7 @@ def _last_index_of(text: str, part: str, start: int | None = None) -> int:
 def _substring(text: str, start: int, end: int | None = None) -> str:
     stop = len(text) if end is None else _place(end, len(text))
     if _place(start, len(text)) > stop:
-        raise EvaluationError(errors.no_range(start, stop))
+        raise EvaluationError(sentences.no_range(start, stop))
     return text[start:stop]
 
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any, Self
 
-from sidecar.cel import errors
+from sidecar.cel import sentences
 from sidecar.cel.errors import EvaluationError
 
 NANOS = 1_000_000_000
@@ -39,7 +39,7 @@ class Timestamp:
 
     def __post_init__(self) -> None:
         if not (FIRST <= self.seconds <= LAST and 0 <= self.nanos < NANOS):
-            raise EvaluationError(errors.outside_years())
+            raise EvaluationError(sentences.outside_years())
 
     def __str__(self) -> str:
         moment = EPOCH + timedelta(seconds=self.seconds)
@@ -65,7 +65,7 @@ class Duration:
 
     def __post_init__(self) -> None:
         if abs(self.nanoseconds) > LONGEST * NANOS or abs(self.nanos) >= NANOS or self.seconds * self.nanos < 0:
-            raise EvaluationError(errors.too_long_a_time())
+            raise EvaluationError(sentences.too_long_a_time())
 
     def __str__(self) -> str:
         sign = "-" if self.nanoseconds < 0 else ""
@@ -108,15 +108,15 @@ def to_timestamp(value: Any) -> Timestamp:
 def _read_instant(text: str) -> Timestamp:
     found = _INSTANT.match(text)
     if found is None:
-        raise EvaluationError(errors.bad_conversion(text, "a timestamp"))
+        raise EvaluationError(sentences.bad_conversion(text, "a timestamp"))
     *fields, fraction, sign, hours, minutes = found.groups()
     try:
         moment = datetime(*map(int, fields), tzinfo=UTC)  # type: ignore[arg-type,misc]  # six whole numbers
     except ValueError:
-        raise EvaluationError(errors.bad_conversion(text, "a timestamp")) from None
+        raise EvaluationError(sentences.bad_conversion(text, "a timestamp")) from None
     offset = 0 if sign is None else _offset(sign, int(hours), int(minutes))
     if offset is None:
-        raise EvaluationError(errors.bad_conversion(text, "a timestamp"))
+        raise EvaluationError(sentences.bad_conversion(text, "a timestamp"))
     passed = moment - EPOCH
     return Timestamp(passed.days * 86_400 + passed.seconds - offset, int((fraction or "").ljust(9, "0")))
 
@@ -142,7 +142,7 @@ def to_duration(value: Any) -> Duration:
     if type(value) is Duration:
         return value
     if len(value) > _TEXT or _SPAN.match(value) is None:
-        raise EvaluationError(errors.bad_conversion(value, "a duration"))
+        raise EvaluationError(sentences.bad_conversion(value, "a duration"))
     total = sum(_nanoseconds(*found.groups()) for found in _PARTS.finditer(value))
     return Duration.of(-total if value.startswith("-") else total)
 
@@ -160,7 +160,7 @@ def _difference(left: Timestamp, right: Timestamp) -> Duration:
     """What lies between, which must be told in nanoseconds of 64 bits."""
     nanoseconds = left.nanoseconds - right.nanoseconds
     if not -_LONGEST_DIFFERENCE <= nanoseconds < _LONGEST_DIFFERENCE:
-        raise EvaluationError(errors.too_long_a_time())
+        raise EvaluationError(sentences.too_long_a_time())
     return Duration.of(nanoseconds)
 
 

@@ -9,7 +9,7 @@ import math
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from sidecar.cel import errors
+from sidecar.cel import sentences
 from sidecar.cel.ast import UInt
 from sidecar.cel.errors import EvaluationError
 from sidecar.cel.limits import LIMITS
@@ -35,7 +35,7 @@ def kind_of(value: Any) -> str:
 
 def no_overload(operation: str, *values: Any) -> EvaluationError:
     """The error that an operation does not apply to these values."""
-    return EvaluationError(errors.no_such_overload(operation, [kind_of(value) for value in values]))
+    return EvaluationError(sentences.no_such_overload(operation, [kind_of(value) for value in values]))
 
 
 def truth(value: Any) -> bool:
@@ -80,7 +80,7 @@ class Comparison:
             return bool(left) == bool(right) and (not left or self.same(left.value, right.value))
         self.left -= len(left) + 1
         if self.left < 0:
-            raise EvaluationError(errors.over_budget(LIMITS.steps))
+            raise EvaluationError(sentences.over_budget(LIMITS.steps))
         if kind is list:
             return len(left) == len(right) and all(map(self.same, left, right))
         return len(left) == len(right) and all(
@@ -121,14 +121,14 @@ def as_int(value: int) -> int:
     """An integer of 64 bits. Raises EvaluationError past them."""
     if _INT_MIN <= value <= _INT_MAX:
         return value
-    raise EvaluationError(errors.overflow("an integer"))
+    raise EvaluationError(sentences.overflow("an integer"))
 
 
 def as_uint(value: int) -> UInt:
     """An unsigned integer of 64 bits. Raises EvaluationError past them."""
     if 0 <= value <= _UINT_MAX:
         return UInt(value)
-    raise EvaluationError(errors.overflow("an unsigned integer"))
+    raise EvaluationError(sentences.overflow("an unsigned integer"))
 
 
 def _arithmetic(
@@ -161,22 +161,22 @@ def _arithmetic(
 def _joined(left: Any, right: Any) -> Any:
     """Two strings, bytes or lists as one, which nobody can double without end."""
     if len(left) + len(right) > LIMITS.text:
-        raise EvaluationError(errors.too_long_a_text(LIMITS.text))
+        raise EvaluationError(sentences.too_long_a_text(LIMITS.text))
     return left + right
 
 
 def _whole_quotient(left: int, right: int) -> int:
     if right == 0:
-        raise EvaluationError(errors.by_zero("division"))
+        raise EvaluationError(sentences.by_zero("division"))
     quotient = abs(left) // abs(right)
     return quotient if (left < 0) == (right < 0) else -quotient
 
 
 def _whole_rest(left: int, right: int) -> int:
     if right == 0:
-        raise EvaluationError(errors.by_zero("modulus"))
+        raise EvaluationError(sentences.by_zero("modulus"))
     if left == _INT_MIN and right == -1:
-        raise EvaluationError(errors.overflow("an integer"))
+        raise EvaluationError(sentences.overflow("an integer"))
     return int(math.copysign(1, left)) * (abs(left) % abs(right))
 
 
@@ -250,7 +250,7 @@ def lookup(table: dict[Any, Any], key: Any) -> Any:
     try:
         return table[_stored_key(table, key)]
     except KeyError:
-        raise EvaluationError(errors.missing_key(key)) from None
+        raise EvaluationError(sentences.missing_key(key)) from None
 
 
 def index(container: Any, key: Any) -> Any:
@@ -260,7 +260,7 @@ def index(container: Any, key: Any) -> Any:
     if type(container) is list and type(key) in _NUMBERS and key == int(key):
         if 0 <= key < len(container):
             return container[int(key)]
-        raise EvaluationError(errors.out_of_range(key, len(container)))
+        raise EvaluationError(sentences.out_of_range(key, len(container)))
     raise no_overload("[]", container, key)
 
 
@@ -278,9 +278,9 @@ def make_map(pairs: list[tuple[Any, Any]]) -> dict[Any, Any]:
     table: dict[Any, Any] = {}
     for key, value in pairs:
         if type(key) not in (str, int, UInt, bool):
-            raise EvaluationError(errors.bad_key(kind_of(key)))
+            raise EvaluationError(sentences.bad_key(kind_of(key)))
         if stored(key) in table:
-            raise EvaluationError(errors.duplicate_key(key))
+            raise EvaluationError(sentences.duplicate_key(key))
         table[stored(key)] = value
     return table
 

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Any
 
-from sidecar.cel import errors
+from sidecar.cel import sentences
 from sidecar.cel.errors import EvaluationError
 
 
@@ -41,7 +41,7 @@ class OptionalValue:
     def value(self) -> Any:
         """The value. Raises EvaluationError when there is none."""
         if not self._held:
-            raise EvaluationError(errors.none_has_no_value())
+            raise EvaluationError(sentences.none_has_no_value())
         return self._held[0]
 
 

@@ -19,9 +19,9 @@ from sidecar.cel import (
     compile_rule,
     law,
     parse,
+    sentences,
     type_from_schema,
 )
-from sidecar.cel import errors as sentences
 
 TEXT: dict[str, Any] = {"type": "string"}
 TEXTS: dict[str, Any] = {"type": "array", "items": TEXT}
