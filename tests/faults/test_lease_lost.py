@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 import stores
-from followed import Files, follower_of, held, opened
+from followed import Files, event, follower_of, held, opened
 from record_samples import LEAST
 
 from sidecar.errors import StoreError
@@ -21,11 +21,6 @@ pytestmark = pytest.mark.usefixtures("on_postgres")
 
 GRANTS = "data/enterprise/org_unit_access_grants.json"
 EVENTS = "data/runtime/stateful_events.jsonl"
-
-
-def event(name: str) -> str:
-    """A line of the log of events."""
-    return json.dumps({**LEAST["event"], "event_id": name}) + "\n"
 
 
 @dataclass

@@ -1,12 +1,11 @@
 """A store that follows a runtime's files holds, after a look, what a load of them into an empty store would."""
 
 import json
-from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
 import pytest
-from followed import Files, event, follower_of, held, loaded_afresh, opened
+from followed import Files, event, follower_of, held, loaded_afresh
 from record_samples import LEAST, TENANT, intake
 
 from sidecar.errors import ConfigError
@@ -37,23 +36,6 @@ def wait(name: str, **changed: Any) -> dict[str, Any]:
 def unit_of(name: str) -> dict[str, Any]:
     """A run's definition that puts it into a unit."""
     return {"automation_snapshot": {"metadata": {"enterprise_scope": {"owning_org_unit_id": name}}}}
-
-
-@pytest.fixture
-def files(tmp_path: Path) -> Files:
-    return Files(tmp_path / "state")
-
-
-@pytest.fixture
-async def store(tmp_path: Path) -> AsyncIterator[Store]:
-    async with opened(tmp_path / "followed.db") as store:
-        yield store
-
-
-@pytest.fixture
-def follower(store: Store, files: Files) -> Follower:
-    files.folder.mkdir()
-    return follower_of(store, files.folder)
 
 
 async def names(store: Store, kind: str) -> set[tuple[str, ...]]:

@@ -3,21 +3,24 @@
 import asyncio
 import errno
 import fcntl
-from pathlib import Path
 
 import pytest
-from followed import Files, follower_of, held, opened
+from followed import Files, held
 from record_samples import LEAST
 
 from sidecar.http.following import following
 from sidecar.records.follow.follower import Follower
+from sidecar.records.store import Store
 
 
 async def test_following_goes_on_after_the_system_had_no_lock_to_give(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+    files: Files,
+    store: Store,
+    follower: Follower,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
 ) -> None:
     """A lock that cannot be had for another reason than that it is held is told and asked for again."""
-    files = Files(tmp_path / "state")
     files.json("data/runtime/stateful_waits.json", [LEAST["wait"]])
     lock, failures = fcntl.flock, iter(range(3))
 
@@ -27,16 +30,14 @@ async def test_following_goes_on_after_the_system_had_no_lock_to_give(
         lock(file, how)
 
     monkeypatch.setattr(fcntl, "flock", lacking)
-    async with opened(tmp_path / "s.db") as store:
-        follower = follower_of(store, files.folder)
-        async with following(follower), asyncio.timeout(20):
-            await follower.progress.caught_up.wait()
-        assert len(await held(store)) == 1
+    async with following(follower), asyncio.timeout(20):
+        await follower.progress.caught_up.wait()
+    assert len(await held(store)) == 1
     assert sum("No locks available" in message for message in caplog.messages) == 1
 
 
 async def test_who_follows_no_more_says_so(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+    follower: Follower, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     """Should following end by an error that nobody thought of, the log tells of it and of the error."""
 
@@ -44,7 +45,7 @@ async def test_who_follows_no_more_says_so(
         raise ZeroDivisionError
 
     monkeypatch.setattr(Follower, "run", broken)
-    async with opened(tmp_path / "s.db") as store, following(follower_of(store, tmp_path)):
+    async with following(follower):
         await asyncio.sleep(0.05)
     assert "followed no more" in caplog.text
     assert "ZeroDivisionError" in caplog.text

@@ -1,11 +1,10 @@
 """What a log says now is the truth: what it lost goes and what it changed is changed, however the runtime writes it."""
 
 import os
-from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
-from followed import Files, Held, event, follower_of, held, loaded_afresh, opened
+from followed import Files, Held, event, held, loaded_afresh
 
 from sidecar.records.follow.follower import Follower
 from sidecar.records.follow.logs import EDGE
@@ -19,22 +18,6 @@ EVENTS = "data/runtime/stateful_events.jsonl"
 LONG = event("e1", payload={"text": "x" * EDGE})
 OPEN = event("e2", event_type="old", payload={"text": "x" * 3 * EDGE}).removesuffix("\n")
 """A whole line, the end of which is not written; it is longer than what is remembered of an edge."""
-
-
-@pytest.fixture
-def files(tmp_path: Path) -> Files:
-    return Files(tmp_path / "state")
-
-
-@pytest.fixture
-async def store(tmp_path: Path) -> AsyncIterator[Store]:
-    async with opened(tmp_path / "followed.db") as store:
-        yield store
-
-
-@pytest.fixture
-def follower(store: Store, files: Files) -> Follower:
-    return follower_of(store, files.folder)
 
 
 async def afresh(tmp_path: Path, files: Files) -> Held:

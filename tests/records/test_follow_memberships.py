@@ -2,7 +2,6 @@
 
 import asyncio
 import json
-from collections.abc import AsyncIterator
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -29,21 +28,10 @@ NAMELESS += [{**MEMBERSHIP, "tenant_context": {**TENANT, name: " "}} for name in
 
 
 @pytest.fixture
-def files(tmp_path: Path) -> Files:
-    files = Files(tmp_path / "state")
+def files(files: Files) -> Files:
+    """The folder of a runtime that has a unit."""
     files.json(UNITS, {"u": LEAST["org_unit"]})
     return files
-
-
-@pytest.fixture
-async def store(tmp_path: Path) -> AsyncIterator[Store]:
-    async with opened(tmp_path / "followed.db") as store:
-        yield store
-
-
-@pytest.fixture
-def follower(store: Store, files: Files) -> Follower:
-    return follower_of(store, files.folder)
 
 
 def invalid(tenant: Any = TENANT) -> str:

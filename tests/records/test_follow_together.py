@@ -11,18 +11,15 @@ from followed import Files, follower_of, held, opened
 from record_samples import LEAST
 
 from sidecar.records.follow import cut, keeper
+from sidecar.records.follow.follower import Follower
 from sidecar.records.runtime_files import find_runtime_files
+from sidecar.records.store import Store
 
 WAITS = "data/runtime/stateful_waits.json"
 SNAPSHOT = "data/runtime/stateful_snapshots/r/s.json"
 EVENTS = "data/runtime/stateful_events.jsonl"
 GRANTS = "data/enterprise/org_unit_access_grants.json"
 GRANT = {"g": LEAST["org_unit_access_grant"]}
-
-
-@pytest.fixture
-def files(tmp_path: Path) -> Files:
-    return Files(tmp_path / "state")
 
 
 def between(monkeypatch: pytest.MonkeyPatch, act: Callable[[int], None]) -> None:
@@ -98,26 +95,24 @@ def test_files_that_never_keep_still_are_read_catalogue_last(files: Files, monke
 
 @pytest.mark.usefixtures("store_name")
 async def test_files_that_never_keep_still_are_followed_all_the_same(
-    tmp_path: Path, files: Files, monkeypatch: pytest.MonkeyPatch
+    files: Files, follower: Follower, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Some looks in a row change nothing, for they saw no moment; but then what was read is taken, and so again."""
     files.json(WAITS, [])
     between(monkeypatch, lambda _: files.json(WAITS, []))
-    async with opened(tmp_path / "s.db") as store:
-        follower = follower_of(store, files.folder)
-        came = []
-        for _ in range(2 * keeper.MOST_RESTLESS):
-            try:
-                await follower.look()
-                came.append(True)
-            except cut.MovedOnError:
-                came.append(False)
+    came = []
+    for _ in range(2 * keeper.MOST_RESTLESS):
+        try:
+            await follower.look()
+            came.append(True)
+        except cut.MovedOnError:
+            came.append(False)
     assert came == ([False] * (keeper.MOST_RESTLESS - 1) + [True]) * 2
 
 
 @pytest.mark.usefixtures("store_name")
 async def test_a_snapshot_that_changes_after_the_cut_is_not_taken_as_it_is_then(
-    tmp_path: Path, files: Files, monkeypatch: pytest.MonkeyPatch
+    files: Files, store: Store, follower: Follower, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Snapshots are read after the cut; one that is another by then leaves the store as it was, until the next look."""
     files.json(GRANTS, GRANT)
@@ -128,14 +123,12 @@ async def test_a_snapshot_that_changes_after_the_cut_is_not_taken_as_it_is_then(
         for change in changes:
             files.json(SNAPSHOT, {**LEAST["snapshot"], **change})
 
-    async with opened(tmp_path / "s.db") as store:
-        follower = follower_of(store, files.folder)
-        monkeypatch.setattr("sidecar.records.follow.whole.read_bytes", _after(replace))
-        with pytest.raises(cut.MovedOnError):
-            await follower.look()
-        assert await held(store) == {}
-        assert await follower.look()
-        assert {kind for kind, _, _ in await held(store)} == {"snapshot", "org_unit_access_grant"}
+    monkeypatch.setattr("sidecar.records.follow.whole.read_bytes", _after(replace))
+    with pytest.raises(cut.MovedOnError):
+        await follower.look()
+    assert await held(store) == {}
+    assert await follower.look()
+    assert {kind for kind, _, _ in await held(store)} == {"snapshot", "org_unit_access_grant"}
 
 
 def _after(act: Callable[[int], None]) -> Callable[[Path], bytes]:
@@ -173,25 +166,24 @@ async def _tenant(store: Any) -> Any:
 
 
 @pytest.mark.usefixtures("store_name")
-async def test_one_of_several_follows_and_another_takes_its_place(tmp_path: Path, files: Files) -> None:
+async def test_one_of_several_follows_and_another_takes_its_place(files: Files, store: Store) -> None:
     """Two follow one folder: only one looks, both know when the store has caught up, and the other takes over."""
     files.json(WAITS, [LEAST["wait"]])
-    async with opened(tmp_path / "s.db") as store:
-        first, second = follower_of(store, files.folder), follower_of(store, files.folder)
-        tasks = [asyncio.create_task(one.run()) for one in (first, second)]
-        async with asyncio.timeout(20):
-            await first.progress.caught_up.wait()
-            await second.progress.caught_up.wait()
-            assert sorted([first.progress.following, second.progress.following]) == [False, True]
-            leading, standing = (first, second) if first.progress.following else (second, first)
-            tasks[0 if leading is first else 1].cancel()
-            files.json(WAITS, [])
-            while standing.progress.removed == 0:  # noqa: ASYNC110 - nothing tells of it but the number
-                await asyncio.sleep(0.01)
-            assert (standing.progress.following, await held(store)) == (True, {})
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+    first, second = follower_of(store, files.folder), follower_of(store, files.folder)
+    tasks = [asyncio.create_task(one.run()) for one in (first, second)]
+    async with asyncio.timeout(20):
+        await first.progress.caught_up.wait()
+        await second.progress.caught_up.wait()
+        assert sorted([first.progress.following, second.progress.following]) == [False, True]
+        leading, standing = (first, second) if first.progress.following else (second, first)
+        tasks[0 if leading is first else 1].cancel()
+        files.json(WAITS, [])
+        while standing.progress.removed == 0:  # noqa: ASYNC110 - nothing tells of it but the number
+            await asyncio.sleep(0.01)
+        assert (standing.progress.following, await held(store)) == (True, {})
+    for task in tasks:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)
 
 
 @pytest.mark.usefixtures("store_name")

@@ -1,11 +1,8 @@
 """The mirror of a store: one transaction over all tenants, in which whoever owns the truth is obeyed."""
 
-from collections.abc import AsyncIterator
-from pathlib import Path
 from typing import Any
 
 import pytest
-from followed import opened
 from record_samples import LEAST, TENANT, intake, with_value
 
 from sidecar.records.store import Held, Prepared, Store, Tenant, content_digest
@@ -25,12 +22,6 @@ def wait(name: str, tenant: Tenant = ACME, at: int = 20, **changed: Any) -> Prep
     owner = {**TENANT, **({"deployment_id": tenant.deployment_id} if tenant.deployment_id else {})}
     record = {**LEAST["wait"], "wait_id": name, "updated_at_ms": at, **changed}
     return prepared("wait", with_value(record, "/scope/tenant_context", owner))
-
-
-@pytest.fixture
-async def store(tmp_path: Path) -> AsyncIterator[Store]:
-    async with opened(tmp_path / "mirror.db") as store:
-        yield store
 
 
 async def held(store: Store, kind: str) -> dict[tuple[Tenant, tuple[str, ...]], bytes]:

@@ -1,7 +1,7 @@
 """The greatest that a record may hold: the longest key, long texts in every filter, the integers at the ends."""
 
 import string
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -33,13 +33,6 @@ FEW = settings(
     suppress_health_check=[HealthCheck.function_scoped_fixture],
 )
 """Each example writes and reads every kind; a seed is not made clearer by a smaller one."""
-
-
-@pytest.fixture
-async def store(tmp_path: Path) -> AsyncIterator[AnyStore]:
-    """An empty store of the shipped kinds."""
-    async with stores.opened(tmp_path / "s.db", kinds(), intake().accept) as opened:
-        yield opened
 
 
 def longest_key(kind: str, texts: Iterator[str]) -> Any:
