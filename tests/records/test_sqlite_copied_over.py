@@ -36,6 +36,16 @@ def laid_down(path: Path, how: str) -> None:
         other.execute(f"PRAGMA wal_checkpoint({how})").fetchall()
 
 
+async def backed_up(path: Path, backup: Path, saved: Callable[[Path, Path], object] = shutil.copyfile) -> SqliteStore:
+    """A store that goes on after its backup: what it wrote since is of a label that the backup does not know."""
+    store = opened(path)
+    await put(store, "public")
+    laid_down(path, "TRUNCATE")
+    saved(path, backup)
+    await put(store, "secret")
+    return store
+
+
 async def refused(store: SqliteStore) -> None:
     """Neither read nor written, again and again."""
     await asyncio.sleep(LOOK_S)
@@ -63,11 +73,7 @@ async def test_a_file_that_was_copied_over_is_neither_read_nor_written(
 ) -> None:
     """A label's id that was learnt after the backup goes to no record: the backup stays as it is, for a restart."""
     path, backup = tmp_path / "s.db", tmp_path / "backup.db"
-    store = opened(path)
-    await put(store, "public")
-    laid_down(path, "TRUNCATE")
-    saved(path, backup)
-    await put(store, "secret")
+    store = await backed_up(path, backup, saved)
     whole(path)
     shutil.copyfile(backup, path)
     await refused(store)
@@ -78,11 +84,7 @@ async def test_a_file_that_was_copied_over_is_neither_read_nor_written(
 async def test_a_file_that_was_copied_under_its_log_is_refused(tmp_path: Path) -> None:
     """What the log still holds does not make a whole of it: the pages below are those of the backup."""
     path, backup = tmp_path / "s.db", tmp_path / "backup.db"
-    store = opened(path)
-    await put(store, "public")
-    laid_down(path, "TRUNCATE")
-    shutil.copyfile(path, backup)
-    await put(store, "secret")
+    store = await backed_up(path, backup)
     laid_down(path, "TRUNCATE")
     await put(store, "other")
     shutil.copyfile(backup, path)
@@ -93,11 +95,7 @@ async def test_a_file_that_was_copied_under_its_log_is_refused(tmp_path: Path) -
 async def test_a_file_that_others_wrote_on_after_it_was_taken_back_is_refused(tmp_path: Path) -> None:
     """That it holds more writes than were seen proves nothing: they are not those that were seen."""
     path, backup = tmp_path / "s.db", tmp_path / "backup.db"
-    store = opened(path)
-    await put(store, "public")
-    laid_down(path, "TRUNCATE")
-    shutil.copyfile(path, backup)
-    await put(store, "secret")
+    store = await backed_up(path, backup)
     laid_down(path, "TRUNCATE")
     shutil.copyfile(backup, path)
     other = opened(path)
@@ -111,11 +109,7 @@ async def test_a_file_that_others_wrote_on_after_it_was_taken_back_is_refused(tm
 async def test_a_file_that_is_put_back_is_taken_up_again(tmp_path: Path) -> None:
     """Once the store itself is copied back, all goes on in it."""
     path, aside, backup = tmp_path / "s.db", tmp_path / "aside.db", tmp_path / "backup.db"
-    store = opened(path)
-    await put(store, "public")
-    laid_down(path, "TRUNCATE")
-    shutil.copyfile(path, backup)
-    await put(store, "secret")
+    store = await backed_up(path, backup)
     laid_down(path, "TRUNCATE")
     shutil.copyfile(path, aside)
     shutil.copyfile(backup, path)
