@@ -16,10 +16,10 @@ from sidecar.records.sources import Placed, Source, Unfit
 from sidecar.records.spool import Spool
 from sidecar.records.store import STORED_OTHERWISE, LoadMark, Outcome, Prepared, Store, Tenant
 
-BATCH, BATCH_BYTES = 10_000, 16 * 1024 * 1024
+BATCH, BATCH_BYTES = 20_000, 16 * 1024 * 1024
 """What is written in one transaction, at most. More would keep other writers waiting, less writes pages again."""
-_READ, _READ_BYTES = 1_000, 4 * 1024 * 1024
-"""What is held of each kind while reading."""
+_READ, _READ_BYTES = 250, 4 * 1024 * 1024
+"""What is held of each kind while reading. More would leave the processor's cache before it is spooled."""
 LONGEST_LINE = 4 * 1024 * 1024
 
 NO_KIND = "-"

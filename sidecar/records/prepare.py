@@ -13,7 +13,7 @@ from sidecar.records.kind import Column, Kind, Order
 from sidecar.records.places import at, names
 from sidecar.records.remembering import LONGEST, remember
 from sidecar.records.store import Prepared, Tenant
-from sidecar.records.strict import NUL_ESCAPED, fault_in
+from sidecar.records.strict import fault_in, may_hold_nul
 
 LONGEST_KEY = 2_048
 """Bytes of a record's key, written as JSON: it has to fit in a cursor, and a cursor in the first line of a request.
@@ -139,7 +139,7 @@ def _encoded(record: dict[str, Any]) -> bytes | None:
     """The record's canonical bytes; None when something in it cannot be kept."""
     try:
         doc = orjson.dumps(record, option=_CHECKED)
-        if doc.find(NUL_ESCAPED) < 0 or fault_in(record) is None:
+        if not may_hold_nul(doc) or fault_in(record) is None:
             return doc
     except TypeError:
         if fault_in(record) is None:

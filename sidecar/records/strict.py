@@ -9,7 +9,7 @@ import orjson
 from sidecar.records.places import DEEPEST, GREATEST, NO_INTEGER, SMALLEST, BadJson, bad_text, read_placed, token
 
 _BOM = b"\xef\xbb\xbf"
-NUL_ESCAPED = b"\\u0000"
+_NUL_ESCAPED = b"\\u0000"
 """How JSON writes U+0000 in a text, which no store keeps."""
 _INDENTED = orjson.OPT_STRICT_INTEGER | orjson.OPT_INDENT_2
 
@@ -32,7 +32,12 @@ def read_json(data: bytes) -> Any:
 
 
 def _suspect(data: bytes, value: Any) -> bool:
-    return data.find(NUL_ESCAPED) >= 0 or _deep(data, value)  # ``in`` takes twice as long for bytes
+    return may_hold_nul(data) or _deep(data, value)
+
+
+def may_hold_nul(data: bytes) -> bool:
+    """Whether U+0000 may stand in one of a JSON text's strings; most have no escape at all, which is seen sooner."""
+    return data.find(b"\\") >= 0 and _NUL_ESCAPED in data
 
 
 def _deep(data: bytes, value: Any) -> bool:

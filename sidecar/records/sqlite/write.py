@@ -133,14 +133,12 @@ class Writer:
         settled = settle(table.kind, ((record.key, record) for record in records), stored, overrule=overrule)
         if settled.conflicts:
             raise RecordConflict(settled.conflicts)
-        replaced, added = [], []
+        replaced, added, kept = [], [], _kept(table)
         for key, record in settled.write.items():
             before, label = found.get(key), self._label(tenant_id, record)
             self._counts[label] += 1
-            values = (
-                *(tenant_id, label, *record.key, *record.order, *record.columns),
-                *(record.updated_at_ms, record.doc, record.source),
-            )
+            rest = (bytearray(record.doc), record.updated_at_ms, record.source)[:kept]  # bytes take the driver longer
+            values = (tenant_id, label, *record.key, *record.order, *record.columns, *rest)
             if before is None:
                 added.append(values)
             else:
@@ -155,7 +153,7 @@ class Writer:
     def _write(self, table: Table, replaced: Sequence[tuple[Any, ...]], added: Sequence[tuple[Any, ...]]) -> None:
         """Write rows: in the place of others, whose numbers come first, or new ones."""
         names = ["_tenant", "_label", *table.key, *table.order]
-        names += [quoted(column.name) for column in table.single] + ["_updated", "_doc", "_source"]
+        names += [quoted(column.name) for column in table.single] + ["_doc", "_updated", "_source"][: _kept(table)]
         marks = ", ".join("?" * len(names))
         self._forget_lists(table, [row for row, *_ in replaced] if table.lists else ())
         self._connection.executemany(
@@ -256,6 +254,13 @@ def _lane_and_place(table: Table) -> Callable[[Any], Any]:
     """A row's label and place. Rows in this order grow most indexes at few spots, and a lane's records lie together."""
     key = range(2, 2 + len(table.key))
     return itemgetter(1, *range(key.stop, key.stop + len(table.order)), *key)
+
+
+def _kept(table: Table) -> int:
+    """How many of document, time of update and source the kind's records have: to bind nothing takes long, too."""
+    if table.kind.projection is not None:
+        return 3
+    return 1 if table.kind.updated is None else 2
 
 
 def _document(table: Table) -> str:
