@@ -9,23 +9,18 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, Literal
 
-import orjson
-
 from sidecar.identity.caller import Caller
 from sidecar.policy.bundle import Bundle
+from sidecar.policy.counting import Seen, by_label, by_record, undecided
 from sidecar.policy.standing import Authority
 from sidecar.records.canonical import policy_view
-from sidecar.records.everything import Everything, every_row
+from sidecar.records.everything import Everything
 from sidecar.records.kind import Kind
 from sidecar.records.places import at, names
-from sidecar.records.reading import Read, Row
+from sidecar.records.reading import Read
 from sidecar.records.store import Snapshot
 
-MOST_OPEN = 1_000
-"""Labels whose records are judged one by one are gathered up to this number and then read together."""
 Effect = Literal["appears", "vanishes", "masked", "unmasked"]
-Seen = frozenset[str] | None
-"""What one bundle shows of a record: the dotted fields that it masks; None when it hides the record."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,30 +93,34 @@ class _Comparison:
             for name, caller in callers.items()
         ]
         self._sharing: Mapping[int, int] = {}
-        self._open: dict[int, list[_Sides]] = {}
 
     async def run(self) -> None:
         """Every label, and the records of those that labels do not decide."""
         self._sharing = await self._snap.shared(self._kind.name)
-        for label, body in await self._snap.labels(self._kind.name, 0):
-            self._diff.labels += 1
-            await self._label(label, orjson.loads(body))
-            if len(self._open) == MOST_OPEN:
-                await self._records()
-        await self._records()
+        async for row, askers in undecided(self._snap, self._kind.name, self._label):
+            view = policy_view(self._kind, row.record())
+            for sides in askers:
+                old = by_record(sides.old, view, self._diff.now_ms)
+                new = by_record(sides.new, view, self._diff.now_ms)
+                for change in self._changes(sides, view, old, new):
+                    self._diff.add(change, 1, row.position.key)
 
-    async def _label(self, label: int, record: Mapping[str, Any]) -> None:
+    async def _label(self, label: int, record: Mapping[str, Any]) -> list[_Sides]:
+        """Count what changes for those for whom the label decides on both sides; whom it leaves open."""
+        self._diff.labels += 1
         changes: list[Change] = []
+        unsure: list[_Sides] = []
         for sides in self._sides:
             old, new = by_label(sides.old, record), by_label(sides.new, record)
             if old == new != "depends":
                 continue
             if isinstance(old, str) or isinstance(new, str) or (old is not None and new is not None):
-                self._open.setdefault(label, []).append(sides)
+                unsure.append(sides)
             else:
                 changes += self._changes(sides, record, old, new)
         if changes:
             await self._count(label, changes)
+        return unsure
 
     async def _count(self, label: int, changes: Sequence[Change]) -> None:
         """Count all records of a label."""
@@ -134,20 +133,6 @@ class _Comparison:
             example = page.rows[0].position.key
         for change in changes:
             self._diff.add(change, sharing, example)
-
-    async def _records(self) -> None:
-        """Judge the records of the gathered labels one by one."""
-        open_, self._open = self._open, {}
-        async for row in every_row(self._snap, self._kind.name, open_):
-            self._record(row, open_[row.label_id])
-
-    def _record(self, row: Row, askers: Sequence[_Sides]) -> None:
-        view = policy_view(self._kind, row.record())
-        for sides in askers:
-            old = by_record(sides.old, view, self._diff.now_ms)
-            new = by_record(sides.new, view, self._diff.now_ms)
-            for change in self._changes(sides, view, old, new):
-                self._diff.add(change, 1, row.position.key)
 
     def _changes(self, sides: _Sides, record: Mapping[str, Any], old: Seen, new: Seen) -> Iterator[Change]:
         """What changes for one caller, told of the unit that stands in the record or its label."""
@@ -170,31 +155,3 @@ class _Comparison:
         return [
             names(unit) for unit in units if any(unit == one or unit.startswith(one + "/") for one in self._kind.label)
         ]
-
-
-def by_label(authority: Authority | None, record: Mapping[str, Any]) -> Seen | Literal["depends"]:
-    """What a bundle shows of every record of a label."""
-    if authority is None:
-        return None
-    conditions = authority.label
-    verdict = conditions.verdict(record, authority.tenant, 0)
-    if verdict != "visible":
-        return "depends" if verdict == "depends" else None
-    masks, certain = conditions.masked(record, authority.tenant, 0)
-    return frozenset(mask.dotted for mask in masks) if certain else "depends"
-
-
-def by_record(authority: Authority | None, record: Mapping[str, Any], now_ms: int) -> Seen:
-    """What a bundle shows of one record, masks of fields that it does not have left out."""
-    if authority is None or authority.whole.verdict(record, authority.tenant, now_ms) != "visible":
-        return None
-    masks, _ = authority.whole.masked(record, authority.tenant, now_ms)
-    return frozenset(mask.dotted for mask in masks if _has(record, mask.path))
-
-
-def _has(record: Any, path: Sequence[str]) -> bool:
-    for name in path:
-        if not isinstance(record, Mapping) or name not in record:
-            return False
-        record = record[name]
-    return True

@@ -5,19 +5,15 @@ one by one.
 """
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
-
-import orjson
 
 from sidecar.identity.caller import Caller
 from sidecar.policy.bundle import Bundle
-from sidecar.policy.diff import MOST_OPEN, by_label, by_record
+from sidecar.policy.counting import by_label, by_record, undecided
 from sidecar.policy.standing import Authority
 from sidecar.records.canonical import policy_view
-from sidecar.records.everything import every_row
 from sidecar.records.kind import Kind
-from sidecar.records.reading import Row
 from sidecar.records.store import Snapshot
 
 Askers = Mapping[str, Authority]
@@ -41,34 +37,21 @@ class _Counting:
     def __init__(self, kind: Kind, snap: Snapshot, askers: Askers, now_ms: int) -> None:
         self._kind, self._snap, self._askers, self._now_ms = kind, snap, askers, now_ms
         self._sharing: Mapping[int, int] = {}
-        self._open: dict[int, list[str]] = {}
         self._seen: Counter[str] = Counter()
 
     async def run(self) -> Counter[str]:
         """Every label, and the records of those that labels do not decide; how many each caller sees."""
         self._sharing = await self._snap.shared(self._kind.name)
-        for label, body in await self._snap.labels(self._kind.name, 0):
-            self._label(label, orjson.loads(body))
-            if len(self._open) == MOST_OPEN:
-                await self._records()
-        await self._records()
+        async for row, askers in undecided(self._snap, self._kind.name, self._label):
+            view = policy_view(self._kind, row.record())
+            self._seen.update(name for name in askers if by_record(self._askers[name], view, self._now_ms) is not None)
         return self._seen
 
-    def _label(self, label: int, record: Mapping[str, Any]) -> None:
+    async def _label(self, label: int, record: Mapping[str, Any]) -> list[str]:
+        """Count the records of a label for those for whom it decides; whom it leaves open."""
         verdicts = {name: by_label(authority, record) for name, authority in self._askers.items()}
         unsure = [name for name, verdict in verdicts.items() if verdict == "depends"]
         certain = [name for name, verdict in verdicts.items() if verdict is not None and verdict != "depends"]
-        if unsure:
-            self._open[label] = unsure
         if certain:
             self._seen.update(dict.fromkeys(certain, self._sharing.get(label, 0)))
-
-    async def _records(self) -> None:
-        """Judge the records of the gathered labels one by one."""
-        open_, self._open = self._open, {}
-        async for row in every_row(self._snap, self._kind.name, open_):
-            self._record(row, open_[row.label_id])
-
-    def _record(self, row: Row, askers: Sequence[str]) -> None:
-        view = policy_view(self._kind, row.record())
-        self._seen.update(name for name in askers if by_record(self._askers[name], view, self._now_ms) is not None)
+        return unsure

@@ -15,6 +15,7 @@ from policy_files import ACME, bundle_of, new_store, note, policy
 from random_policies import CALLERS, NOTES, POLICIES, texts_of
 
 from sidecar.identity.caller import Caller
+from sidecar.policy import counting
 from sidecar.policy import diff as comparing
 from sidecar.policy.bundle import Bundle
 from sidecar.policy.diff import Change, Diff
@@ -78,7 +79,7 @@ def test_counts_are_those_of_every_record_by_itself(
 ) -> None:
     """For every caller, kind, effect and unit the count is exact, whether labels decide or records one by one."""
     with TemporaryDirectory() as name, pytest.MonkeyPatch.context() as patch:
-        patch.setattr(comparing, "MOST_OPEN", batch)
+        patch.setattr(counting, "MOST_OPEN", batch)
         patch.setattr(everything, "PAGE", batch)
         folder = Path(name)
         old, new = bundle_of(folder / "o", **texts_of(was)), bundle_of(folder / "n", **texts_of(is_))
