@@ -28,6 +28,23 @@ def _delete(path: Path, kept: Path) -> None:
     path.unlink()
 
 
+async def test_a_refused_read_leaves_its_turn_to_the_next(tmp_path: Path) -> None:
+    """However often a store's only reader is refused, opened already or not, it reads on once the file is back."""
+    path, kept = tmp_path / "s.db", tmp_path / "kept.db"
+    store = SqliteStore(path, KINDS, refuse, read_connections=1)
+    for _ in ("not opened yet", "opened"):
+        _move(path, kept)
+        await asyncio.sleep(LOOK_S)
+        for _ in range(2):
+            async with asyncio.timeout(5):
+                with pytest.raises(StoreError, match=r"was moved, replaced or deleted|unable to open"):
+                    await store.ready()
+        kept.rename(path)
+        async with asyncio.timeout(5):
+            await store.ready()
+    await store.close()
+
+
 @pytest.mark.parametrize("away", [_move, _replace, _delete])
 async def test_a_store_whose_file_is_gone_refuses_until_it_is_back(
     tmp_path: Path, away: Callable[[Path, Path], None]

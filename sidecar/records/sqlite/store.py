@@ -3,13 +3,14 @@
 import asyncio
 import sqlite3
 import time
-from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import asynccontextmanager, closing, contextmanager, suppress
+from contextlib import asynccontextmanager, closing, suppress
+from functools import partial
 from itertools import count
 from pathlib import Path
 from threading import Event
-from typing import Any, Literal, TypeVar
+from typing import Any, TypeVar
 
 import orjson
 
@@ -21,8 +22,10 @@ from sidecar.records.sqlite import lifecycle, migrate, promote, turns
 from sidecar.records.sqlite.file import StoreFile
 from sidecar.records.sqlite.lease import SqliteLease
 from sidecar.records.sqlite.mirror import SqliteMirror
-from sidecar.records.sqlite.snapshot import Run, SqliteChange, SqliteSnapshot
+from sidecar.records.sqlite.readers import Readers, Reading
+from sidecar.records.sqlite.snapshot import SqliteChange, SqliteSnapshot
 from sidecar.records.sqlite.tables import PAGE_BYTES
+from sidecar.records.sqlite.told import Told
 from sidecar.records.sqlite.write import Interned, Writer
 from sidecar.records.store import Count, LoadMark, Outcome, Prepared, Tenant, unlike
 
@@ -58,8 +61,7 @@ class SqliteStore:
         self._interned = Interned()
         self._file = StoreFile(path)
         self._timeout = statement_timeout_ms / 1000
-        self._idle: list[sqlite3.Connection] = []
-        self._readers = asyncio.Semaphore(read_connections)
+        self._readers = Readers(read_connections, self._file.connect)
         self._slow = ThreadPoolExecutor(2, thread_name_prefix="sqlite-slow")
         self._writes = ThreadPoolExecutor(1, thread_name_prefix="sqlite-write")
         self._writing = asyncio.Lock()
@@ -88,28 +90,21 @@ class SqliteStore:
             raise StoreError(wrong)
         self._tables_version = version
 
-    @asynccontextmanager
-    async def snapshot(self, tenant: Tenant) -> AsyncIterator[SqliteSnapshot]:
+    def snapshot(self, tenant: Tenant) -> Reading[SqliteSnapshot]:
         """One consistent view of one tenant. Raises StoreError."""
-        async with self._readers:
-            connection = self._idle.pop() if self._idle else self._file.connect()
-            with _told("read"):
-                try:
-                    connection.execute("BEGIN")
-                    self._file.require_seen(connection)
-                    self._require_same_kinds(connection)
-                    run = self._budgeted(connection)
-                    yield SqliteSnapshot(connection, tenant, self._tables, run, self._strategy)
-                finally:
-                    connection.rollback()
-                    self._idle.append(connection)
+        return Reading(self._readers, partial(self._seen, tenant))
 
-    def _budgeted(self, connection: sqlite3.Connection) -> Run[Any]:
+    def _seen(self, tenant: Tenant, connection: sqlite3.Connection) -> SqliteSnapshot:
+        """What a transaction that has read nothing yet shows of a tenant. Raises StoreError."""
+        self._file.require_seen(connection)
+        self._require_same_kinds(connection)
+        return SqliteSnapshot(connection, tenant, self._tables, partial(self._budgeted, connection), self._strategy)
+
+    async def _budgeted(self, connection: sqlite3.Connection, work: Callable[[], T]) -> T:
         """Run at once on the event loop; what exceeds the step budget runs again in a thread, in the same snapshot."""
-
-        async def run(work: Callable[[], T]) -> T:
-            # SQLite counts a cached statement's steps over all its runs: the handler counts for itself.
-            ticks = count(1)
+        # SQLite counts a cached statement's steps over all its runs: the handler counts for itself.
+        ticks = count(1)
+        with Told("read"):
             try:
                 return _watched(connection, lambda: next(ticks) * TICK > STEP_BUDGET, work)
             except sqlite3.OperationalError as error:
@@ -120,8 +115,6 @@ class SqliteStore:
                 self._slow, lambda: _watched(connection, lambda: time.monotonic() > deadline, work)
             )
             return await _ended(slow, connection.interrupt)  # nobody else gets it while the thread is on it
-
-        return run
 
     @asynccontextmanager
     async def change(self, tenant: Tenant) -> AsyncIterator[SqliteChange]:
@@ -140,7 +133,7 @@ class SqliteStore:
     async def _written(self) -> AsyncIterator[None]:
         """The writer's connection in a transaction of its own, committed unless the context fails or is cancelled."""
         async with self._writing:
-            with _told("written"):
+            with Told("written"):
                 try:
                     # here, for it may have begun although who waited for it has gone
                     given_up = Event()
@@ -205,14 +198,14 @@ class SqliteStore:
     async def conflicts(self, records: Sequence[Prepared]) -> list[int]:
         """The places of the append-only records that are stored already with other content. Raises StoreError."""
         async with self._writing:
-            with _told("read"):
+            with Told("read"):
                 return await self._in_writer(lambda: self._changes().conflicts(records))
 
     async def loaded(self, load_id: str) -> int:
         """How many records of an interrupted load are stored; 0 when it is new or was finished. Raises StoreError."""
         statement = "SELECT lines FROM load WHERE load_id = ? AND finished = 0"
         async with self._writing:
-            with _told("read"):
+            with Told("read"):
                 found = await self._in_writer(lambda: self._writer.execute(statement, (load_id,)).fetchone())
         return int(found[0]) if found else 0
 
@@ -228,7 +221,7 @@ class SqliteStore:
             return parsed
 
         async with self._writing:
-            with _told("written"):
+            with Told("written"):
                 return await self._in_writer(keep)
 
     async def counts(self, tenant: Tenant | None = None) -> Sequence[Count]:
@@ -243,7 +236,7 @@ class SqliteStore:
         """Read something long over all tenants, in a thread and with a connection of its own."""
 
         def read() -> T:
-            with _told("read"), closing(self._file.connect()) as connection:
+            with Told("read"), closing(self._file.connect()) as connection:
                 return work(connection)
 
         return await asyncio.get_running_loop().run_in_executor(self._slow, read)
@@ -280,9 +273,8 @@ class SqliteStore:
         """Release every connection."""
         self._slow.shutdown()
         self._writes.shutdown()
-        for connection in (*self._idle, self._writer):
-            connection.close()
-        self._idle.clear()
+        self._readers.close()
+        self._writer.close()
 
 
 async def _ended(work: asyncio.Future[T], stop: Callable[[], None] | None = None) -> T:
@@ -306,15 +298,6 @@ def _watched(connection: sqlite3.Connection, over: Callable[[], bool], work: Cal
         return work()
     finally:
         connection.set_progress_handler(None, 0)  # or it would interrupt what comes next
-
-
-@contextmanager
-def _told(what: Literal["read", "written"]) -> Iterator[None]:
-    """The driver's errors as ours, with what it says."""
-    try:
-        yield
-    except sqlite3.Error as error:
-        raise StoreError(f"the store could not be {what}: {error}") from error
 
 
 def _tables_version(connection: sqlite3.Connection) -> int:
