@@ -6,8 +6,8 @@ that is; ``reads`` writes a variable and a field of what is written, ``calls`` a
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
-from typing import Any, Self
+from dataclasses import dataclass
+from typing import Any
 
 from sidecar.cel.ast import Bind, Call, Expr, Ident, ListExpr, Literal, Loop, MapExpr, Select, conjuncts
 from sidecar.cel.calls import applied, is_declared
@@ -17,7 +17,7 @@ from sidecar.cel.joins import Join, find_join
 from sidecar.cel.loops import loop_body
 from sidecar.cel.paying import contained, matched
 from sidecar.cel.place import Place
-from sidecar.cel.reads import chain, field, presence, read_before, variable
+from sidecar.cel.reads import field, is_path, presence, read_before, variable
 from sidecar.cel.types import BOOL, STRING, ListType, bare
 
 
@@ -28,13 +28,13 @@ class Emitter:
     place: Place
     hoist: "Emitter | None" = None
 
-    def within(self, checked: Checked) -> Self:
+    def within(self, checked: Checked) -> "Emitter":
         """The same form at the same place, for another tree (a named expression)."""
-        return replace(self, place=self.place.within(checked))
+        return Emitter(self.place.within(checked), self.hoist)
 
-    def inside(self, names: Mapping[str, str], frame: Frame | None = None) -> Self:
+    def inside(self, names: Mapping[str, str], frame: Frame | None = None) -> "Emitter":
         """The same form where more names are bound, each to its local."""
-        return replace(self, place=self.place.inside(names, frame))
+        return Emitter(self.place.inside(names, frame), self.hoist)
 
     def hoistable(self, node: Expr) -> bool:
         """Whether a part depends on the caller alone, so that it is evaluated once for each caller."""
@@ -120,9 +120,7 @@ class Emitter:
 
     def _owner(self, node: Expr) -> str:
         """What a field is read from: a part of a known path is read as it is, whatever a label knows of the rest."""
-        path = self.place.checked.path(node)
-        on_path = chain(self.place, node) is not None or (path is not None and not path.presence)
-        if isinstance(node, (Ident, Select)) and on_path and not self.hoistable(node):
+        if isinstance(node, (Ident, Select)) and not self.hoistable(node) and is_path(self.place, node):
             return self._read(node)
         return self.emit(node)
 

@@ -28,8 +28,8 @@ def variable(place: Place, node: Expr) -> str:
 
 
 def read_before(place: Place, node: Select) -> str | None:
-    """The local that holds the field already, if there is one."""
-    key = chain(place, node)
+    """The local of the fast form that holds the field already, if there is one."""
+    key = None if place.careful else _chain(place, node)
     return None if key is None else place.frame.find(key)
 
 
@@ -52,7 +52,7 @@ def _fast_field(place: Place, node: Select, owner: str, expected: Expected) -> s
     else:
         code = f"{owner}.get({name}, {place.unit.constant(expected.default)})"
     local = place.unit.fresh("x")
-    key = chain(place, node)
+    key = _chain(place, node)
     if key is not None:
         place.frame.hold(key, local)
     return guarded(local, code, expected.type)
@@ -68,7 +68,15 @@ def presence(place: Place, node: Select, owner: str) -> str:
     return f"({place.unit.constant(node.field)} in {owner})"
 
 
-def chain(place: Place, node: Expr) -> tuple[str, ...] | None:
+def is_path(place: Place, node: Expr) -> bool:
+    """Whether a node is a variable, a name bound inside, or a chain of fields below one."""
+    if _chain(place, node) is not None:
+        return True
+    path = place.checked.path(node)
+    return path is not None and not path.presence
+
+
+def _chain(place: Place, node: Expr) -> tuple[str, ...] | None:
     """The key under which a path's value is kept: its variable and its fields. None for what is no path."""
     fields: list[str] = []
     while node.id not in place.checked.refs and isinstance(node, Select) and not (node.test or node.optional):
