@@ -147,11 +147,12 @@ def page(rows: list[Row], request: Read, *, more: bool) -> Page:
 
 
 def plain_page(table: Table, found: list[tuple[Any, ...]], request: Read) -> Page:
-    """The page of records that are shown as they are stored; one more than the page holds tells that there are more."""
-    raws = found[: request.limit]
+    """The page made of records that are shown as they are stored; one more than it holds tells that there are more."""
+    more = len(found) > request.limit
+    del found[request.limit :]
     if request.last:
-        raws.reverse()
-    return Page(Unmasked(request.kind, len(table.order), raws), len(found) > request.limit)
+        found.reverse()
+    return Page(Unmasked(request.kind, len(table.order), found), more)
 
 
 def single(request: Edge, value: str) -> Read:

@@ -110,7 +110,7 @@ class Page:
         """The list of the documents' bytes, to be placed in a response unparsed."""
         rows = self.rows
         documents = rows.documents() if isinstance(rows, Unmasked) else [row.doc for row in rows]
-        return orjson.Fragment(b"[" + b",".join(documents) + b"]")
+        return orjson.Fragment(b"[%b]" % b",".join(documents))
 
 
 @dataclass(frozen=True, slots=True)

@@ -28,6 +28,9 @@ class Clause:
         return Clause(self.text + other.text, self.values + other.values) if other.text else self
 
 
+ALWAYS = Clause()
+
+
 @dataclass(frozen=True, eq=False)
 class Path:
     """The index a read walks: the labels' own, or that of the first indexed equality of the request.
@@ -101,7 +104,7 @@ class Path:
     def beyond(self, after: Position | None, last: bool) -> Clause:
         """Only what comes behind the position, in walking direction."""
         if after is None:
-            return Clause()
+            return ALWAYS
         marks = ", ".join("?" * (len(after.order) + len(after.key)))
         return Clause(f" AND ({self.place}) {'<' if last else '>'} ({marks})", after.order + after.key)
 
@@ -142,7 +145,7 @@ def equality(path: Path, tenant_id: int, where: Is) -> Clause:
 
 def residual(path: Path, tenant_id: int, wheres: Sequence[Where]) -> Clause:
     """Every condition that the lanes do not already hold."""
-    clause = Clause()
+    clause = ALWAYS
     for where in wheres:
         if isinstance(where, Contains):
             names = [f"instr({path.record}.{quoted(name)}, ?) > 0" for name in where.columns]

@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Generator, Iterator, Sequence
 from dataclasses import dataclass
 from operator import itemgetter
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 import orjson
 
@@ -87,8 +87,7 @@ def _once(found: Iterator[Raw]) -> Generator[Raw, None, None]:
         before = raw
 
 
-@dataclass(frozen=True, slots=True)
-class _Walk:
+class _Walk(NamedTuple):
     """One way through a kind's records: an index, what else must hold, the direction, and how many are needed."""
 
     at: Place
