@@ -1,8 +1,11 @@
 """Units, memberships and grants of a tenant, and the authority they give an identity at one instant.
 
 A unit claimed by the identity or by an active membership is held together with its descendants; a disabled unit gives
-nothing and stops the descent. A grant counts when it is active, allows, is addressed to a unit that is held (and is
-recorded and active) or to the actor, and no active deny names the same addressee and resource.
+nothing and stops the descent. Records that spell one unit differently count together: the unit is active when all of
+them are, and where they name different parents, it lies below none of them.
+
+A grant counts when it is active, allows, is addressed to a unit that is held (and is recorded and active) or to the
+actor, and no active deny names the same addressee and resource.
 """
 
 from collections.abc import Iterable, Mapping
@@ -49,19 +52,19 @@ class Catalogue:
     def of(cls, units: Iterable[Record], memberships: Iterable[Record], grants: Iterable[Record]) -> "Catalogue":
         """Arrange validated records."""
         active: dict[Node, bool] = {}
-        parents: dict[Node, str] = {}
+        parents: dict[Node, set[str]] = {}
         for unit in units:
             node = node_of(unit)
-            active[node] = unit["state"] == "active"
-            parents[node] = unit_id(unit.get("parent_unit_id") or "")
+            active[node] = active.get(node, True) and unit["state"] == "active"
+            parents.setdefault(node, set()).add(unit_id(unit.get("parent_unit_id") or ""))
         named: dict[str, set[Node]] = {}
         for node in active:
             for name in (node[1], _full(node)):
                 named.setdefault(name, set()).add(node)
         children: dict[Node, list[Node]] = {}
-        for node, parent in parents.items():
+        for node, (parent, *others) in parents.items():
             for above in {(node[0], parent), *(at for at in named.get(parent, ()) if _full(at) == parent)}:
-                if above in active:
+                if above in active and not others:
                     children.setdefault(above, []).append(node)
         return cls(
             active,

@@ -114,7 +114,8 @@ class SeenCatalogue:
             if held.unit is not None:
                 of_unit.setdefault(held.unit, []).append(held)
         usable = [_source(binding) for binding in bindings if _is_usable(binding)]
-        by_node = {node_of(unit): unit for unit in units}
+        disabled_last = sorted(units, key=lambda unit: unit["state"] != "active")  # it speaks for all of its spellings
+        by_node = {node_of(unit): unit for unit in disabled_last}
         return cls(arranged, by_node, seen, of_unit, Sources.arranged(usable))
 
 

@@ -1,6 +1,7 @@
 """Units by their names: which spellings name one unit, and which name none."""
 
-from acme_asking import FAY, NONA, OPERATOR, seen
+import pytest
+from acme_asking import FAY, NONA, OPERATOR, run_ids, seen
 from acme_records import (
     LEDGER,
     dead_letter,
@@ -31,6 +32,19 @@ async def test_a_unit_is_known_by_any_of_its_spellings(sidecar: Served) -> None:
     ):
         found = (await sidecar.get(DEAD_LETTERS, who))["records"]
         assert sorted(row["scope"]["owning_org_unit_id"] for row in found) == sorted(spelled)
+
+
+@pytest.mark.parametrize("disabled", ["Finance", "finance"])
+async def test_a_unit_disabled_under_any_spelling_is_disabled(sidecar: Served, disabled: str) -> None:
+    """A unit that was recorded in two spellings gives nothing once one is disabled, and is told to be disabled."""
+    await sidecar.take(
+        *(unit(name) for name in ("Finance", "finance")), workflow_run("run", scope={"owning_org_unit_id": "finance"})
+    )
+    assert await run_ids(sidecar, FAY) == ["run"]
+    await sidecar.take(unit(disabled, state="disabled", updated_at_ms=2))
+    assert await run_ids(sidecar, FAY) == []
+    shown = (await sidecar.get(f"{RUNS}/run", OPERATOR))["enterprise_scope"]["owning_org_unit"]
+    assert (shown["unit_id"], shown["state"]) == (disabled, "disabled")
 
 
 async def test_a_bare_id_of_two_units_is_neither(sidecar: Served) -> None:

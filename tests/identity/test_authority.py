@@ -78,6 +78,31 @@ def test_both_spellings() -> None:
     assert at(Identity(T, None, ("payroll",))).caller.org_units == ("organization_unit/payroll", "payroll")
 
 
+@pytest.mark.parametrize("spelled", [("Finance", "finance"), ("finance", " FINANCE")])
+@pytest.mark.parametrize("disabled", [0, 1])
+def test_a_unit_is_active_when_every_record_that_spells_it_is(spelled: tuple[str, str], disabled: int) -> None:
+    """A unit that is disabled under one spelling gives nothing and stops the descent, whatever record comes last."""
+    states = ["disabled" if place == disabled else "active" for place in (0, 1)]
+    twins = [unit(name, "company", state) for name, state in zip(spelled, states, strict=True)]
+    units = [unit("company"), *twins, unit("payroll", "finance")]
+    for claims, names in ((("finance",), set()), (("company",), {"company"})):
+        found = at(Identity(T, "ann", claims), units=units, grants=[grant("g")]).caller
+        assert ({name for name in found.org_units if "/" not in name}, found.grants) == (names, ())
+
+
+@pytest.mark.parametrize(
+    ("parents", "descended"),
+    [(("company", "legal"), False), (("company", None), False), (("company", " Company"), True)],
+)
+def test_a_unit_with_other_parents_by_its_spellings_is_below_none(parents: Any, descended: bool) -> None:
+    """Nobody comes down to it from either parent, and whoever is in it still holds it and what is below it."""
+    units = [unit("company"), unit("legal"), unit("Finance", parents[0]), unit("finance", parents[1])]
+    units.append(unit("payroll", "finance"))
+    for claim, below in (("company", descended), ("legal", False), ("finance", True)):
+        found = at(Identity(T, "ann", (claim,)), units=units).caller.org_units
+        assert ({"finance", "payroll"} <= set(found), "payroll" in found) == (below, below)
+
+
 @pytest.mark.parametrize(
     ("membership", "joined"),
     [
