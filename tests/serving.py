@@ -19,6 +19,7 @@ import orjson
 import stores
 from aiohttp import ClientSession, web
 from answer import Answer
+from shipped_kinds import kinds
 from yarl import URL
 
 from sidecar.config import Limits, Writer
@@ -33,8 +34,6 @@ from sidecar.identity.callers import Callers
 from sidecar.policy.current import Bundles
 from sidecar.policy.judge import Judge
 from sidecar.records.ingest import Intake
-from sidecar.records.kind import Kinds
-from sidecar.records.schemas import load_kinds, shipped_schemas
 from sidecar.records.store import Prepared
 from sidecar.shipped import shipped
 
@@ -133,12 +132,6 @@ class Served:
         for (kind, record), result in zip(records, prepared, strict=True):
             assert isinstance(result, Prepared), (kind, record, result)
         await self.service.store.put(prepared)
-
-
-@cache
-def kinds() -> Kinds:
-    """The shipped kinds, read once."""
-    return load_kinds([shipped_schemas()])
 
 
 @cache

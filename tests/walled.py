@@ -10,7 +10,7 @@ import asyncpg
 import pytest
 import stores
 from postgres_server import program
-from serving import kinds
+from shipped_kinds import kinds
 
 from sidecar.records.kind import Kinds
 from sidecar.records.postgres import PostgresStore

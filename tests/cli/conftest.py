@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 import stores
 from cli_samples import Ran, Sidecar
-from serving import kinds
+from shipped_kinds import kinds
 
 from sidecar.cli import main
 

@@ -12,9 +12,8 @@ import pytest
 import stores
 from cli_samples import Sidecar, caller, letter, ndjson
 from postgres_server import program
+from shipped_kinds import intake, kinds
 
-from sidecar.records.ingest import Intake
-from sidecar.records.schemas import load_kinds, shipped_schemas
 from sidecar.records.store import Prepared
 
 BATCH = 40
@@ -28,13 +27,11 @@ def writing(path: Path) -> Iterator[list[int]]:
     stop = threading.Event()
 
     async def run() -> None:
-        kinds = load_kinds([shipped_schemas()])
-        intake = Intake(kinds)
-        async with stores.opened(path, kinds, intake.accept) as store:
+        async with stores.opened(path, kinds(), intake().accept) as store:
             while not stop.is_set():
                 batch = len(done)
                 made = [
-                    intake.accept(*letter(number, source_id=f"{batch}", updated_at_ms=20 + batch, reason="r" * 9_000))
+                    intake().accept(*letter(number, source_id=f"{batch}", updated_at_ms=20 + batch, reason="r" * 9_000))
                     for number in range(BATCH)
                 ]
                 await store.put([one for one in made if isinstance(one, Prepared)])

@@ -4,7 +4,7 @@ import shutil
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from serving import kinds
+from shipped_kinds import kinds
 
 from sidecar.policy.current import Bundles
 from sidecar.shipped import shipped

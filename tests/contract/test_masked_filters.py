@@ -23,7 +23,8 @@ from acme_records import (
 )
 from masking import masking
 from routes import RELIABILITY, RUNS
-from serving import Served, Who, kinds, served
+from serving import Served, Who, served
+from shipped_kinds import kinds
 
 from sidecar.policy.current import Bundles
 

@@ -25,7 +25,8 @@ from acme_records import (
     workflow_run,
 )
 from routes import RUNS
-from serving import NOW_MS, Served, Who, kinds, served
+from serving import NOW_MS, Served, Who, served
+from shipped_kinds import kinds
 
 from sidecar.policy.current import Bundles
 

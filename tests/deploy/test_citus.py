@@ -13,7 +13,7 @@ import asyncpg
 import pytest
 import stores
 from postgres_server import program
-from serving import kinds
+from shipped_kinds import kinds
 from walled import SQL, owner, run
 
 from sidecar.records.kind import Column

@@ -12,7 +12,8 @@ from typing import Any
 
 import pytest
 import pytest_asyncio
-from serving import Served, Who, kinds, served
+from serving import Served, Who, served
+from shipped_kinds import kinds
 
 from sidecar.records.ingest import Intake
 from sidecar.records.store import Prepared

@@ -10,7 +10,7 @@ import asyncpg
 import orjson
 import pytest
 import stores
-from serving import kinds
+from shipped_kinds import kinds
 from walled import APP, app, make_role, owner, raise_wall, run
 
 from sidecar.cli import main

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as some
-from serving import kinds
+from shipped_kinds import kinds
 
 from sidecar.http.cursor import Bond, Sealer, new_key
 from sidecar.http.query import records_form

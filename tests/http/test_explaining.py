@@ -12,6 +12,7 @@ import stores
 from answer import Answer
 from offered import TENANT, membership, scope, unit, wait
 from serving import NOW_MS, Served
+from shipped_kinds import intake, kinds
 
 from sidecar.config import Writer
 from sidecar.identity.caller import Identity
@@ -19,8 +20,6 @@ from sidecar.identity.callers import Callers
 from sidecar.policy.bundle import build
 from sidecar.policy.current import Bundles
 from sidecar.policy.explanation import Question, explained
-from sidecar.records.ingest import Intake
-from sidecar.records.schemas import load_kinds, shipped_schemas
 from sidecar.records.store import Prepared, Tenant
 from sidecar.shipped import shipped
 
@@ -97,11 +96,10 @@ async def test_hidden_and_absent_are_told_apart(served: Served) -> None:
 
 async def test_a_caller_of_another_tenant_needs_one_connection(store_name: str, tmp_path: Path) -> None:
     """Why a caller of another tenant sees nothing is told by a store that has one connection to read with."""
-    kinds, callers = load_kinds([shipped_schemas()]), Callers()
-    intake = Intake(kinds)
-    bundle = build([shipped("policies")], kinds)
-    async with stores.opened(tmp_path / "one.db", kinds, intake.accept, read_connections=1) as store:
-        prepared = intake.accept("wait", wait())
+    callers = Callers()
+    bundle = build([shipped("policies")], kinds())
+    async with stores.opened(tmp_path / "one.db", kinds(), intake().accept, read_connections=1) as store:
+        prepared = intake().accept("wait", wait())
         assert isinstance(prepared, Prepared)
         await store.put([prepared])
         other = Identity(Tenant("other", "main"), "ann")
@@ -171,6 +169,6 @@ async def test_how_a_question_comes(served: Served) -> None:
 
 async def test_without_policies(tmp_path: Path) -> None:
     """No bundle, no explanation: 503."""
-    async with serving.served(tmp_path, bundles=Bundles([tmp_path / "none"], serving.kinds())) as sidecar:
+    async with serving.served(tmp_path, bundles=Bundles([tmp_path / "none"], kinds())) as sidecar:
         answer = await asked(sidecar, {"kind": "wait", "id": "r/w", "as": ANN})
         assert (answer.status, answer.body["error"]) == (503, "not_ready")

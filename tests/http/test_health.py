@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 import serving
 from answer import Answer
-from serving import NOW_MS, Served, kinds
+from serving import NOW_MS, Served
+from shipped_kinds import kinds
 
 from sidecar.config import Writer
 from sidecar.policy.current import Bundles

@@ -17,8 +17,8 @@ import runtime_engine
 import stores
 from answer import Answer
 from runtime_engine import NEVER, Engine
-from serving import kinds
 from serving_process import Process, configured, eventually, read_answer, refused, serving
+from shipped_kinds import kinds
 from workers_process import Workers, workers
 
 from sidecar.records.ingest import Intake

@@ -8,10 +8,11 @@ from tempfile import TemporaryDirectory
 
 import pytest
 from policy_files import HEAD, NOTE, bundle_of, note_kinds, policy, refused, write
+from shipped_kinds import kinds
 
 from sidecar.errors import ConfigError, PolicyError
 from sidecar.policy.bundle import build
-from sidecar.records.schemas import load_kinds, shipped_schemas
+from sidecar.records.schemas import load_kinds
 from sidecar.shipped import shipped
 
 NOBODY = 65_534
@@ -187,14 +188,14 @@ def test_notes(tmp_path: Path) -> None:
 
 def test_the_shipped_bundle() -> None:
     """The shipped policies cover every kind, have suites, and are all judged by label."""
-    bundle = build([shipped("policies")], load_kinds([shipped_schemas()]), labels_only=True)
+    bundle = build([shipped("policies")], kinds(), labels_only=True)
     assert bundle.notes == ()
     assert all(bundle.of(kind) is not None for kind in bundle.registry)
 
 
 def test_the_shipped_rules_look_grants_up() -> None:
     """However many grants a caller holds, a shipped rule looks only at those that the record names."""
-    bundle = build([shipped("policies")], load_kinds([shipped_schemas()]))
+    bundle = build([shipped("policies")], kinds())
     rules = [rule for rule in bundle.kinds["event"].rules if "caller.grants.exists" in rule.expression.text]
     assert [rule.name for rule in rules] == ["granted", "delegated"]
     for rule in rules:

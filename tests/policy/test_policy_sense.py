@@ -5,10 +5,11 @@ from pathlib import Path
 
 import pytest
 from policy_files import NOTE, bundle_of, note_kinds, policy, refused, write
+from shipped_kinds import kinds
 
 from sidecar.errors import PolicyError
 from sidecar.policy.bundle import build
-from sidecar.records.schemas import load_kinds, shipped_schemas
+from sidecar.records.schemas import load_kinds
 from sidecar.shipped import shipped
 
 
@@ -67,7 +68,7 @@ def test_a_rule_that_costs_too_much_is_refused(tmp_path: Path) -> None:
 
 def test_the_shipped_policies_make_sense() -> None:
     """Every shipped rule is true of something, for an affordable price."""
-    assert build([shipped("policies")], load_kinds([shipped_schemas()])).revision
+    assert build([shipped("policies")], kinds()).revision
 
 
 def test_errors_of_types_and_of_sense_come_together(tmp_path: Path) -> None:

@@ -5,28 +5,24 @@ from pathlib import Path
 
 import pytest
 import stores
+from shipped_kinds import intake, kinds
 from world import World
 
 from sidecar.policy.bundle import Bundle, build
-from sidecar.records.ingest import Intake
-from sidecar.records.schemas import load_kinds, shipped_schemas
 from sidecar.shipped import shipped
-
-KINDS = load_kinds([shipped_schemas()])
 
 
 @pytest.fixture(scope="session")
 def shipped_bundle() -> Bundle:
     """The product's own policies."""
-    return build([shipped("policies")], KINDS)
+    return build([shipped("policies")], kinds())
 
 
 @pytest.fixture
 async def world(tmp_path: Path, shipped_bundle: Bundle) -> AsyncIterator[World]:
     """An empty store under the shipped policies."""
-    intake = Intake(KINDS)
-    async with stores.opened(tmp_path / "world.db", KINDS, intake.accept) as store:
-        yield World(store, intake, shipped_bundle)
+    async with stores.opened(tmp_path / "world.db", kinds(), intake().accept) as store:
+        yield World(store, intake(), shipped_bundle)
 
 
 @pytest.fixture
@@ -41,7 +37,7 @@ def masking(tmp_path: Path) -> Callable[[str, str], Bundle]:
             f"applies_to: [{kind}]\nrules:\n  - allow: everyone\n    when: 'true'\n"
             f"redact:\n  - field: record.{field}\n    unless: '\"auditor\" in caller.roles'\n"
         )
-        return build([shipped("policies"), folder], KINDS)
+        return build([shipped("policies"), folder], kinds())
 
     return bundle
 

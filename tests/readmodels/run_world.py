@@ -10,6 +10,7 @@ from typing import Any
 import orjson
 import stores
 import yaml
+from shipped_kinds import intake, kinds
 
 from sidecar.identity.authority import Catalogue, authority_of
 from sidecar.identity.caller import Caller, Identity
@@ -18,10 +19,7 @@ from sidecar.policy.judge import Judge, Verdicts
 from sidecar.readmodels.catalogue import CATALOGUE_KINDS, SeenCatalogue, seen_catalogue
 from sidecar.readmodels.plan import Plan, View, carried_out
 from sidecar.readmodels.runs import KINDS, RunQuery, RunsQuery, run_detail, runs
-from sidecar.records.ingest import Intake
-from sidecar.records.kind import Kinds
 from sidecar.records.reading import Page, Request
-from sidecar.records.schemas import load_kinds, shipped_schemas
 from sidecar.records.store import Prepared, Snapshot, Store, Tenant
 from sidecar.shipped import shipped
 
@@ -34,31 +32,21 @@ AUTHORITY = ("org_unit", "org_unit_membership", "org_unit_access_grant")
 
 
 @cache
-def every_kind() -> Kinds:
-    return load_kinds([shipped_schemas()])
-
-
-@cache
-def intake() -> Intake:
-    return Intake(every_kind())
-
-
-@cache
 def shipped_bundle() -> Bundle:
-    return build([shipped("policies")], every_kind())
+    return build([shipped("policies")], kinds())
 
 
-def masking(folder: Path, kinds: list[str], redact: list[dict[str, str]]) -> Bundle:
+def masking(folder: Path, masked: list[str], redact: list[dict[str, str]]) -> Bundle:
     """Everything is visible to all of the tenant, and some kinds have masks."""
     made = folder / "masking"
     made.mkdir()
     everyone = {"apiVersion": "sidecar/v1", "rules": [{"allow": "all", "when": "true"}]}
-    rest = [kind for kind in every_kind() if kind not in kinds]
+    rest = [kind for kind in kinds() if kind not in masked]
     (made / "open.yaml").write_text(yaml.safe_dump({**everyone, "policy": "open", "applies_to": rest}))
     (made / "masks.yaml").write_text(
-        yaml.safe_dump({**everyone, "policy": "masks", "applies_to": kinds, "redact": redact})
+        yaml.safe_dump({**everyone, "policy": "masks", "applies_to": masked, "redact": redact})
     )
-    return build([made], every_kind())
+    return build([made], kinds())
 
 
 def resource(kind: str = "repository", name: str = "repo", **more: Any) -> dict[str, Any]:
@@ -192,7 +180,7 @@ async def caller_of(who: Identity, snap: Snapshot, now_ms: int) -> Caller:
 @asynccontextmanager
 async def world(folder: Path, *records: tuple[str, Any], bundle: Bundle | None = None) -> AsyncIterator[World]:
     """A fresh store that holds records."""
-    async with stores.opened(folder / "runs.db", every_kind(), intake().accept) as store:
+    async with stores.opened(folder / "runs.db", kinds(), intake().accept) as store:
         made = World(store, bundle or shipped_bundle())
         await made.take(*records)
         yield made

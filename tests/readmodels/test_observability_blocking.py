@@ -3,11 +3,10 @@
 from typing import Any
 
 import pytest
+from shipped_kinds import kinds
 
 from sidecar.readmodels.blocking import operator_summary
-from sidecar.records.schemas import load_kinds, shipped_schemas
 
-KINDS = load_kinds([shipped_schemas()])
 CALM = {"status": "running"}
 NOTHING: dict[str, list[Any]] = {
     name: [] for name in ("active_waits", "policy_decisions", "outbox", "tool_effects", "dead_letters", "compensations")
@@ -50,7 +49,7 @@ ROWS = {
 
 def values(kind: str, field: str) -> list[str]:
     """Every value that a kind's schema allows a field."""
-    found: list[str] = KINDS[kind].schema["properties"][field]["enum"]
+    found: list[str] = kinds()[kind].schema["properties"][field]["enum"]
     return found
 
 
@@ -88,7 +87,7 @@ def test_reasons_keep_their_nulls(collection: str) -> None:
     assert reason == {"kind": kind, **{name: row.get(name) for name in told}}
 
 
-@pytest.mark.parametrize("status", KINDS["snapshot"].schema["properties"]["status"]["enum"])
+@pytest.mark.parametrize("status", kinds()["snapshot"].schema["properties"]["status"]["enum"])
 def test_a_stopped_run_blocks_and_may_be_resumed(status: str) -> None:
     """A run is a reason, and resuming it is offered, in exactly the statuses from which it can be resumed."""
     stopped = status in RESUMABLE

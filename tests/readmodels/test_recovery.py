@@ -4,6 +4,7 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
+from shipped_kinds import kinds
 from world import (
     FOREIGN,
     MEMBER,
@@ -24,9 +25,6 @@ from sidecar.errors import Absent
 from sidecar.identity.caller import Caller
 from sidecar.readmodels.observability import ObservabilityQuery, observability
 from sidecar.readmodels.recovery import ResumeQuery, resume_plan
-from sidecar.records.schemas import load_kinds, shipped_schemas
-
-SCHEMAS = load_kinds([shipped_schemas()])
 
 
 async def planned(world: World, caller: Caller = OPERATOR, limit: int = 250) -> Any:
@@ -111,7 +109,7 @@ async def test_a_failed_run_with_everything(world: World) -> None:
     }
 
 
-@pytest.mark.parametrize("status", SCHEMAS["automation_run"].source_schema["properties"]["status"]["enum"])
+@pytest.mark.parametrize("status", kinds()["automation_run"].source_schema["properties"]["status"]["enum"])
 async def test_a_stopped_run_without_nodes_may_go_on_from_its_boundary(world: World, status: str) -> None:
     """A run without nodes is resumed at its own boundary, in exactly the statuses from which runs are resumed."""
     await world.put(run(status=status))
@@ -139,7 +137,7 @@ async def test_choices_follow_from_the_rows(world: World, row: Any, choices: lis
     assert body["audit_summary"]["requires_operator_review"] == (len(choices) > 1)
 
 
-@pytest.mark.parametrize("status", SCHEMAS["dead_letter"].schema["properties"]["status"]["enum"])
+@pytest.mark.parametrize("status", kinds()["dead_letter"].schema["properties"]["status"]["enum"])
 async def test_settled_dead_letters_are_left_out(world: World, status: str) -> None:
     """A dead letter that is resolved or ignored is not offered for recovery; every other is."""
     await world.put(run(), dead_letter("d", status=status))
@@ -147,7 +145,7 @@ async def test_settled_dead_letters_are_left_out(world: World, status: str) -> N
     assert ids((await planned(world))["dead_letters"], "dead_letter_id") == ([] if left_out else ["d"])
 
 
-@pytest.mark.parametrize("status", SCHEMAS["compensation"].schema["properties"]["status"]["enum"])
+@pytest.mark.parametrize("status", kinds()["compensation"].schema["properties"]["status"]["enum"])
 async def test_settled_compensations_are_left_out(world: World, status: str) -> None:
     """A compensation that is completed or cancelled is not offered; every other is."""
     await world.put(run(), compensation("c", status=status))

@@ -11,6 +11,7 @@ import stores
 import yaml
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from shipped_kinds import kinds
 
 from sidecar.http.cursor import Bond, Sealer, new_key
 from sidecar.identity.authority import Catalogue, authority_of
@@ -25,13 +26,11 @@ from sidecar.records.canonical import policy_view
 from sidecar.records.ingest import Intake
 from sidecar.records.kind import Kinds
 from sidecar.records.reading import Is, Where
-from sidecar.records.schemas import load_kinds, shipped_schemas
 from sidecar.records.store import Prepared, Tenant
 
-EVERY = load_kinds([shipped_schemas()])
 CATALOGUE = ("org_unit", "org_unit_membership", "org_unit_access_grant")
 KIND = "dead_letter"
-KINDS = Kinds({name: EVERY[name] for name in (KIND, *CATALOGUE)})
+KINDS = Kinds({name: kinds()[name] for name in (KIND, *CATALOGUE)})
 TENANT = Tenant("acme", "main")
 OWNER = {"org_id": "acme", "workspace_id": "main"}
 UNITS, GRANTS, CLASSES = ("finance", "ops", "legal"), ("g1", "g2"), ("internal", "restricted", "credential")

@@ -11,7 +11,8 @@ from pathlib import Path
 from typing import Any
 
 import stores
-from record_samples import LEAST, intake
+from record_samples import LEAST
+from shipped_kinds import intake
 
 from sidecar.identity.caller import Identity
 from sidecar.identity.callers import Callers

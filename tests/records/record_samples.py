@@ -1,12 +1,10 @@
 """The least record of each kind that is accepted, and the means to change one place of it."""
 
 import copy
-from functools import cache
 from typing import Any
 
-from sidecar.records.ingest import Intake
-from sidecar.records.kind import Kinds
-from sidecar.records.schemas import load_kinds, shipped_schemas
+from shipped_kinds import intake
+
 from sidecar.records.store import Prepared
 
 ABSENT = object()
@@ -113,18 +111,6 @@ LEAST: dict[str, dict[str, Any]] = {
         "tenant_context": TENANT,
     },
 }
-
-
-@cache
-def kinds() -> Kinds:
-    """The shipped kinds, read once."""
-    return load_kinds([shipped_schemas()])
-
-
-@cache
-def intake() -> Intake:
-    """One door for all tests."""
-    return Intake(kinds())
 
 
 def with_value(record: Any, pointer: str, value: Any) -> Any:

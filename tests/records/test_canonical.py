@@ -4,7 +4,7 @@ from typing import Any
 
 from hypothesis import given
 from hypothesis import strategies as st
-from record_samples import kinds
+from shipped_kinds import kinds
 
 from sidecar.records import canonical
 from sidecar.records.canonical import Notes, walk_of

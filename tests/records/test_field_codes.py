@@ -8,7 +8,8 @@ from typing import Any
 
 import orjson
 import pytest
-from record_samples import ABSENT, LEAST, PRINCIPAL, RESOURCE, TENANT, accepted, kinds, refused, with_value
+from record_samples import ABSENT, LEAST, PRINCIPAL, RESOURCE, TENANT, accepted, refused, with_value
+from shipped_kinds import kinds
 
 LOCAL = {"org_id": "local", "workspace_id": "local", "source": "local_implicit"}
 GATE = {"node_id": "n", "title": "t", "requested_at_ms": 1}

@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 from followed import Files, event, follower_of, held, loaded_afresh
-from record_samples import LEAST, TENANT, intake
+from record_samples import LEAST, TENANT
+from shipped_kinds import intake
 
 from sidecar.errors import ConfigError
 from sidecar.records.follow import cut, whole

@@ -8,7 +8,8 @@ import orjson
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from record_samples import ABSENT, LEAST, RESOURCE, SCOPE, TENANT, accepted, intake, kinds, refused, with_value
+from record_samples import ABSENT, LEAST, RESOURCE, SCOPE, TENANT, accepted, refused, with_value
+from shipped_kinds import intake, kinds
 
 from sidecar.records.canonical import Notes, policy_view
 from sidecar.records.explain import Explainer

@@ -7,16 +7,16 @@ from typing import Any
 import orjson
 import pytest
 import stores
+from shipped_kinds import kinds
 
 from sidecar.errors import Reject
 from sidecar.records.ingest import Intake
 from sidecar.records.places import BadJson
 from sidecar.records.reading import Edge, Is, Lanes, Read, Row
-from sidecar.records.schemas import load_kinds, shipped_schemas
 from sidecar.records.store import Prepared, Tenant
 from sidecar.records.strict import read_json
 
-KINDS = load_kinds([shipped_schemas()])
+KINDS = kinds()
 INTAKE = Intake(KINDS)
 TENANT = {"org_id": "org", "workspace_id": "main", "actor_id": "ann", "source": "explicit"}
 ROOT = {"organization_id": "org", "workspace_id": "main", "resource_kind": "repository", "resource_id": "repo"}

@@ -9,7 +9,8 @@ from typing import Any
 
 import pytest
 import stores
-from record_samples import LEAST, accepted, intake, kinds
+from record_samples import LEAST, accepted
+from shipped_kinds import intake, kinds
 from stores import AnyStore
 
 from sidecar.errors import StoreError

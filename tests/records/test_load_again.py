@@ -10,7 +10,8 @@ from typing import Any
 import orjson
 import pytest
 import stores
-from record_samples import LEAST, intake, kinds
+from record_samples import LEAST
+from shipped_kinds import intake, kinds
 
 from sidecar.records import load as loading
 from sidecar.records.load import Load, Loaded, Refused

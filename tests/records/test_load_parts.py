@@ -9,7 +9,8 @@ import orjson
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from record_samples import LEAST, TENANT, accepted, intake, kinds, with_value
+from record_samples import LEAST, TENANT, accepted, with_value
+from shipped_kinds import intake, kinds
 
 from sidecar.records import spool as spooling
 from sidecar.records.ledger import Ledger

@@ -3,7 +3,8 @@
 from typing import Any
 
 import pytest
-from record_samples import LEAST, TENANT, intake, with_value
+from record_samples import LEAST, TENANT, with_value
+from shipped_kinds import intake
 
 from sidecar.records.store import Held, Prepared, Store, Tenant, content_digest
 

@@ -14,8 +14,9 @@ import orjson
 import pytest
 import stores
 from plans import Ear, Said, overhear, postgres_faults, postgres_plan_faults, sqlite_faults, sqlite_plan_faults
-from record_samples import LEAST, accepted, kinds
+from record_samples import LEAST, accepted
 from serving import Served, Who, served
+from shipped_kinds import kinds
 
 from sidecar.records.kind import Column, Kind
 from sidecar.records.postgres import PostgresStore

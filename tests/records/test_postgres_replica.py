@@ -7,7 +7,8 @@ from uuid import UUID
 
 import asyncpg
 from postgres_server import Server
-from record_samples import LEAST, accepted, intake, kinds
+from record_samples import LEAST, accepted
+from shipped_kinds import intake, kinds
 from store_notes import NOTE, A, note, refuse
 
 from sidecar.records.follow.entries import Name

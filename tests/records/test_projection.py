@@ -5,7 +5,8 @@ from typing import Any
 import orjson
 import pytest
 from phase_history import phase_observed
-from record_samples import ABSENT, LEAST, RESOURCE, TENANT, accepted, intake, refused, with_value
+from record_samples import ABSENT, LEAST, RESOURCE, TENANT, accepted, refused, with_value
+from shipped_kinds import intake
 
 from sidecar.records.projection import ALLOWED_NEXT, PHASES
 

@@ -7,7 +7,8 @@ from typing import Any
 
 import orjson
 import pytest
-from record_samples import LEAST, accepted, kinds
+from record_samples import LEAST, accepted
+from shipped_kinds import kinds
 from store_notes import NOTE
 from test_lifecycle import ACME, OTHER, TRIPLES, event, letter, opened, stored
 

@@ -5,7 +5,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from record_samples import ABSENT, LEAST, intake, with_value
+from record_samples import ABSENT, LEAST, with_value
+from shipped_kinds import intake
 
 from sidecar.errors import ConfigError, FindingsError
 from sidecar.records.runtime_files import runtime_files

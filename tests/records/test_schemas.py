@@ -6,7 +6,8 @@ from typing import Any
 
 import orjson
 import pytest
-from record_samples import ABSENT, kinds, with_value
+from record_samples import ABSENT, with_value
+from shipped_kinds import kinds
 
 from sidecar.errors import ConfigError, SchemaError
 from sidecar.records.ingest import Intake

@@ -7,7 +7,8 @@ import time
 from pathlib import Path
 
 import pytest
-from serving import Who, kinds, served
+from serving import Who, served
+from shipped_kinds import kinds
 
 from sidecar.errors import StoreError
 from sidecar.records.ingest import Intake

@@ -11,7 +11,8 @@ import pytest
 import stores
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
-from record_samples import LEAST, accepted, intake, kinds, refused, with_value
+from record_samples import LEAST, accepted, refused, with_value
+from shipped_kinds import intake, kinds
 from store_notes import KINDS, NOTE, A, refuse
 from stores import AnyStore
 from test_load_again import All
