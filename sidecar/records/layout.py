@@ -23,11 +23,11 @@ EXACT = 16
 """Lanes that a statement is written for exactly; beyond in powers of two. So few are compiled."""
 
 
-def padded(lanes: Sequence[Lane]) -> list[Lane]:
+def padded(lanes: Sequence[Lane]) -> Sequence[Lane]:
     """As many lanes as a statement is written for that merges these, the others empty."""
-    arms = len(lanes)
-    if arms > EXACT:
-        arms = 1 << (arms - 1).bit_length()
+    if len(lanes) <= EXACT:
+        return lanes
+    arms = 1 << (len(lanes) - 1).bit_length()
     return [*lanes, *[NO_LANE] * (arms - len(lanes))]
 
 

@@ -30,7 +30,8 @@ class Readers:
     def take_back(self, connection: sqlite3.Connection) -> None:
         """End the transaction on a connection that was lent."""
         try:
-            connection.rollback()
+            if connection.in_transaction:  # not rollback(), which has its statement compiled each time
+                connection.execute("ROLLBACK")
             self._idle.append(connection)
         finally:
             self._free.release()

@@ -4,7 +4,6 @@ import heapq
 import sqlite3
 from collections import Counter
 from collections.abc import Generator, Iterator, Sequence
-from dataclasses import dataclass
 from operator import itemgetter
 from typing import Any, NamedTuple, Protocol
 
@@ -49,8 +48,7 @@ class Walked(Protocol):
         """End the statement."""
 
 
-@dataclass(frozen=True, slots=True)
-class Place:
+class Place(NamedTuple):
     """Where reads take place: a connection, and the interned tenant that is bound into every statement.
 
     The tenant is 0, which is nobody's, when it has no records. Tests force a ``strategy``.
