@@ -81,6 +81,11 @@ class IdentityConfig:
     operator_without_units: Literal["when-no-membership", "never"] = "when-no-membership"
     unit_claim: Literal["optional", "required"] = "optional"
 
+    @property
+    def silent_operators(self) -> bool:
+        """Whether an identity that says nothing of units can be an operator's."""
+        return self.operator_without_units != "never"
+
 
 @dataclass(frozen=True, slots=True)
 class Writer:

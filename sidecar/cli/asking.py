@@ -68,4 +68,4 @@ def instant(asked: argparse.Namespace) -> int:
 
 def callers(config: Config) -> Callers:
     """Who makes callers of identities, as configured."""
-    return Callers(operator_without_units=config.identity.operator_without_units != "never")
+    return Callers(operator_without_units=config.identity.silent_operators)

@@ -14,7 +14,11 @@ from sidecar.records.schemas import load_kinds
 
 def run(asked: argparse.Namespace, config: Config, terminal: Terminal) -> int:
     """Run the suites; 1 when something fails. Raises ConfigError, FindingsError."""
-    results = run_suites(bundle_of(config, load_kinds(config.schema_folders)), holding=asked.holding)
+    results = run_suites(
+        bundle_of(config, load_kinds(config.schema_folders)),
+        holding=asked.holding,
+        operator_without_units=config.identity.silent_operators,
+    )
     cases = sum(len(suite.cases) for suite in results.suites)
     if asked.holding and not cases and results.passed:
         raise ConfigError(f"no case has {asked.holding!r} in its name, which is suite/caller/record")

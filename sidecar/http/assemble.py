@@ -41,7 +41,13 @@ def grounded(config: Config) -> Ground:
     Raises ConfigError, SchemaError.
     """
     kinds = load_kinds(config.schema_folders)
-    bundles = Bundles(config.policy_folders, kinds, labels_only=config.judging == "labels-only", clock=clock_ms)
+    bundles = Bundles(
+        config.policy_folders,
+        kinds,
+        labels_only=config.judging == "labels-only",
+        operator_without_units=config.identity.silent_operators,
+        clock=clock_ms,
+    )
     loaded = bundles.reload()
     if loaded.trouble is not None:
         log.error("the policies cannot be used, so nothing is shown:\n%s", loaded.trouble)
@@ -58,7 +64,7 @@ async def assembled(config: Config, ground: Ground) -> Service:
         intake=ground.intake,
         bundles=ground.bundles,
         judge=Judge(verify=config.verify == "always"),
-        callers=Callers(operator_without_units=config.identity.operator_without_units != "never"),
+        callers=Callers(operator_without_units=config.identity.silent_operators),
         sealer=Sealer(config.cursor.keys or await _shared_keys(store)),
         trust=_trust(config),
         clock=clock_ms,

@@ -50,10 +50,15 @@ class Bundles:
         kinds: Kinds,
         *,
         labels_only: bool = False,
+        operator_without_units: bool = True,
         clock: Callable[[], int] | None = None,
     ) -> None:
-        """Take the folders of the policies. ``clock`` tells when a bundle came in force, in Unix milliseconds."""
+        """Take the folders of the policies, and how their suites judge callers who say nothing of units.
+
+        ``clock`` tells when a bundle came in force, in Unix milliseconds.
+        """
         self._folders, self._kinds, self._labels_only = tuple(folders), kinds, labels_only
+        self._operator_without_units = operator_without_units
         self._clock = clock
         self._current: Bundle | None = None
         self._loaded_at_ms: int | None = None
@@ -119,7 +124,7 @@ class Bundles:
             bundle = yield from building(self._folders, self._kinds, labels_only=self._labels_only)
             if bundle.revision == known:
                 return Proof(bundle)
-            results = yield from running(bundle, witness=False)
+            results = yield from running(bundle, witness=False, operator_without_units=self._operator_without_units)
         except FindingsError as error:
             return Proof(None, _told([str(finding) for finding in error.findings]))
         except SidecarError as error:

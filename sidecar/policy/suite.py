@@ -29,21 +29,26 @@ if TYPE_CHECKING:
     from sidecar.policy.witness import Witness
 
 
-def run(bundle: Bundle, *, holding: str | None = None, witness: bool = True) -> Results:
+def run(
+    bundle: Bundle, *, holding: str | None = None, witness: bool = True, operator_without_units: bool = True
+) -> Results:
     """Run the suites beside the policies.
 
     With ``holding`` only the cases whose name holds it, and no demand on coverage. Without ``witness`` cel-python is
-    not asked (a reload has no time for it). Findings are in the results; nothing is raised for them.
+    not asked (a reload has no time for it). ``operator_without_units`` is as in ``authority_of``, which makes the
+    callers. Findings are in the results; nothing is raised for them.
     """
-    return whole(running(bundle, holding=holding, witness=witness))
+    return whole(running(bundle, holding=holding, witness=witness, operator_without_units=operator_without_units))
 
 
-def running(bundle: Bundle, *, holding: str | None = None, witness: bool = True) -> Steps[Results]:
+def running(
+    bundle: Bundle, *, holding: str | None = None, witness: bool = True, operator_without_units: bool = True
+) -> Steps[Results]:
     """As ``run``, case by case."""
     second = _witness() if witness else None
     suites = []
     for stem, path in bundle.suites():
-        suites.append((yield from _running(bundle, stem, path, holding, second)))
+        suites.append((yield from _running(bundle, stem, path, holding, second, operator_without_units)))
     return Results(tuple(suites), () if holding else bundle.notes)
 
 
@@ -54,16 +59,21 @@ def _witness() -> "Witness":
 
 
 def run_suite(bundle: Bundle, stem: str, path: Path, *, witness: "Witness | None" = None) -> SuiteResult:
-    """Run one suite file. Findings are in the result."""
-    return whole(_running(bundle, stem, path, None, witness))
+    """Run one suite file as under a configuration that says nothing. Findings are in the result."""
+    return whole(_running(bundle, stem, path, None, witness, operator_without_units=True))
 
 
 def _running(
-    bundle: Bundle, stem: str, path: Path, holding: str | None, witness: "Witness | None"
+    bundle: Bundle,
+    stem: str,
+    path: Path,
+    holding: str | None,
+    witness: "Witness | None",
+    operator_without_units: bool,
 ) -> Steps[SuiteResult]:
     """As ``run_suite``, case by case, of those alone whose name holds a text."""
     try:
-        suite = Suite.read(bundle, stem, path)
+        suite = Suite.read(bundle, stem, path, operator_without_units=operator_without_units)
     except PolicyError as error:
         return SuiteResult(stem, str(path), findings=error.findings)
     cases = []
@@ -83,10 +93,11 @@ class Suite:
     document: SuiteDocument
     policy: str | None
     records: Mapping[str, Prepared]
+    operator_without_units: bool
     _seen: dict[str, set[bool]] = field(default_factory=dict)
 
     @classmethod
-    def read(cls, bundle: Bundle, stem: str, path: Path) -> "Suite":
+    def read(cls, bundle: Bundle, stem: str, path: Path, *, operator_without_units: bool) -> "Suite":
         """Read a suite file and accept its records as a load would. Raises PolicyError."""
         document = load_suite(path)
         policy = _policy_beside(bundle, document, stem, path)
@@ -101,7 +112,7 @@ class Suite:
                 findings += [_refused(document, name, reject) for reject in accepted]
         if findings:
             raise PolicyError(findings)
-        return cls(bundle, document, policy, records)
+        return cls(bundle, document, policy, records, operator_without_units)
 
     def cases(self, witness: "Witness | None" = None) -> Iterator[Case]:
         """Judge every caller before every record that the policy speaks of."""
@@ -197,8 +208,14 @@ class Suite:
         identity = Identity.of(claims)
         own = [record for record in self.records.values() if record.tenant == identity.tenant]
         catalogue = [[orjson.loads(one.doc) for one in own if one.kind == kind] for kind in CATALOGUE_KINDS]
-        managed = bool(catalogue[1])
-        return authority_of(identity, Catalogue.of(*catalogue), self.document.now_ms, managed=managed).caller
+        authority = authority_of(
+            identity,
+            Catalogue.of(*catalogue),
+            self.document.now_ms,
+            managed=bool(catalogue[1]),
+            operator_without_units=self.operator_without_units,
+        )
+        return authority.caller
 
     @property
     def _name(self) -> str:

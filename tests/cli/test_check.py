@@ -165,6 +165,20 @@ def test_the_shipped_suites_pass(sidecar: Sidecar, tmp_path: Path) -> None:
     assert sum(len(one["cases"]) for one in told["suites"]) > 100
 
 
+def test_silence_about_units_is_judged_as_configured(sidecar: Sidecar, tmp_path: Path) -> None:
+    """A suite's caller without units is an operator where queries take such callers for one; ours pass either way."""
+    condition = "caller.is_workspace_operator"
+    policy = POLICY.replace('record.status == "open"', condition)
+    policies(tmp_path, policy, suite(**{"ann: {": "ann: {actor_id: ann, "}))
+    silent = ("test", "--policies", "mine", "-k", "ann/shown")
+    assert sidecar(*silent).code == 0
+    (tmp_path / "sidecar.yaml").write_text("identity: {operator_without_units: never}\n")
+    ran = sidecar(*silent)
+    assert ran.code == 1
+    assert "letters/open is false" in ran.out
+    assert sidecar("test").code == 0
+
+
 def test_a_text_chooses_cases(sidecar: Sidecar) -> None:
     """``-k`` runs the cases whose name holds the text; a text that names none is a wrong command."""
     told = sidecar("test", "-k", "tenant/", "--json").json

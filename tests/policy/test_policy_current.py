@@ -1,11 +1,15 @@
 """The bundle in force: swapped whole when it is proven, kept when it is not."""
 
+import json
 import os
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from policy_files import HOME, note_kinds, policy, write
+from policy_files import HOME, NOTE, note_kinds, policy, write
 
+from sidecar.config import Config, IdentityConfig
+from sidecar.http.assemble import grounded
 from sidecar.policy.current import Bundles
 from sidecar.policy.steps import whole
 
@@ -104,6 +108,18 @@ def test_labels_only_holds_at_every_reload(tmp_path: Path) -> None:
     held.reload()
     assert held.current is None
     assert "labels-only" in (held.trouble or "")
+
+
+def test_suites_prove_what_is_configured_of_silence(tmp_path: Path) -> None:
+    """Policies whose suite takes a caller without units for an operator are refused where such callers never are."""
+    operators = policy("p", "allow operators: caller.is_workspace_operator")
+    silent_and_not = f"    actor_id: ada\n  bob:\n    tenant: {HOME}\n    org_units: []\nrecords:"
+    folder = write(tmp_path, p=operators, p_test=SUITE.replace("records:", silent_and_not))
+    (tmp_path / "note.schema.json").write_text(json.dumps(NOTE))
+    config = Config(policies=(str(folder),), schemas=(str(tmp_path),))
+    assert grounded(config).bundles.trouble is None
+    never = replace(config, identity=IdentityConfig(operator_without_units="never"))
+    assert "ada before n: is hidden: p/operators is false" in (grounded(never).bundles.trouble or "")
 
 
 def test_trouble_is_bounded(tmp_path: Path) -> None:
