@@ -51,12 +51,4 @@ def by_record(authority: Authority | None, record: Mapping[str, Any], now_ms: in
     if authority is None or authority.whole.verdict(record, authority.tenant, now_ms) != "visible":
         return None
     masks, _ = authority.whole.masked(record, authority.tenant, now_ms)
-    return frozenset(mask.dotted for mask in masks if _has(record, mask.path))
-
-
-def _has(record: Any, path: Sequence[str]) -> bool:
-    for name in path:
-        if not isinstance(record, Mapping) or name not in record:
-            return False
-        record = record[name]
-    return True
+    return frozenset(mask.dotted for mask in masks if mask.masks_in(record))

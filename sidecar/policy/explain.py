@@ -78,7 +78,7 @@ class Explainer:
             mask.dotted
             for policy in self.policies.policies
             for mask in policy.masks
-            if mask.rule not in lifted and list(_values(record, mask.path))
+            if mask.rule not in lifted and mask.masks_in(record)
         )
         return Answer(tenant == self.caller.tenant, self.policies.covered, answers, redacted)
 

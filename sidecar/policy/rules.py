@@ -62,6 +62,10 @@ class Mask:
         """The field as columns and suites name it."""
         return ".".join(self.path)
 
+    def masks_in(self, record: Mapping[str, Any]) -> bool:
+        """Whether a record has the field: itself, or in some item of a list on the way."""
+        return _reaches(record, self.path)
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Policy:
@@ -133,3 +137,11 @@ def tenant_document(tenant: Tenant) -> dict[str, Any]:
     """The value of ``tenant`` in a rule; no deployment is an absent field."""
     document = {"org_id": tenant.org_id, "workspace_id": tenant.workspace_id}
     return {**document, "deployment_id": tenant.deployment_id} if tenant.deployment_id else document
+
+
+def _reaches(value: Any, path: tuple[str, ...]) -> bool:
+    if not path:
+        return True
+    if isinstance(value, list):
+        return any(_reaches(item, path) for item in value)
+    return isinstance(value, Mapping) and path[0] in value and _reaches(value[path[0]], path[1:])

@@ -216,21 +216,26 @@ def touched(masks: Iterable[Mask], fields: Iterable[str]) -> bool:
 
 
 def without(record: Record, masks: Iterable[Mask]) -> Record:
-    """The record with the masked values left out, or null where the record needs one; the given one is not changed."""
+    """The record with the masked values left out, or null where the record needs one; the given one is not changed.
+
+    A list on the way to a masked field is masked in each of its items.
+    """
     for mask in masks:
         record = _without(record, mask.path, mask.required)
     return record
 
 
-def _without(record: Record, path: tuple[str, ...], required: bool) -> Record:
+def _without(value: Any, path: tuple[str, ...], required: bool) -> Any:
+    """The value without what is masked below it: every item of a list is one more value that may hold it."""
+    if isinstance(value, list):
+        return [_without(item, path, required=False) for item in value]
+    if not isinstance(value, dict) or path[0] not in value:
+        return value
     name, below = path[0], path[1:]
-    if name not in record:
-        return record
-    if not below:
-        kept = {key: value for key, value in record.items() if key != name}
-        return {**kept, name: None} if required else kept
-    inner = record[name]
-    return {**record, name: _without(inner, below, required)} if isinstance(inner, dict) else record
+    if below:
+        return {**value, name: _without(value[name], below, required)}
+    kept = {key: inner for key, inner in value.items() if key != name}
+    return {**kept, name: None} if required else kept
 
 
 def masked_document(document: bytes, masks: Iterable[Mask]) -> bytes:

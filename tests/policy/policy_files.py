@@ -31,7 +31,7 @@ NOTE = {
         "tenant": "/tenant_context",
         "order": [{"field": "/at", "dir": "asc"}],
         "label": ["/unit", "/classes", "/place"],
-        "filterable": ["/author", "/code", "/deep/inner"],
+        "filterable": ["/author", "/code", "/deep/inner", "/free/**"],
         "write": "upsert",
         "canonical": {"/unit": "unit_id"},
     },
@@ -56,6 +56,7 @@ NOTE = {
             "additionalProperties": False,
         },
         "people": {"type": "array", "items": {"type": "string"}},
+        "free": {},
     },
     "additionalProperties": False,
 }
