@@ -46,8 +46,7 @@ ALLOWED_NEXT: Mapping[str, tuple[str, ...]] = {
 }
 """The phases that may follow each phase, in the order in which they are told."""
 
-TERMINAL = frozenset({"completed", "failed", "blocked", "cancelled"})
-"""The statuses of an automation run in which its engine may have dropped the definition that carried its scope."""
+_TERMINAL = ("completed", "failed", "blocked", "cancelled")
 
 _VERSION_KEYS = (
     "definition_version",
@@ -94,6 +93,14 @@ def observed_phase(run_id: str, phase: str, status: str, at_ms: int, phase_id: s
         "reason": f"observed_status:{status}",
     }
     return entry if phase_id is None else {**entry, "phase_id": phase_id}
+
+
+def lost_scope(run: Mapping[str, Any]) -> bool:
+    """Whether a run ended and came without its definition: its engine may have dropped it, and the scope in it.
+
+    The run may be as it was read: its status any value.
+    """
+    return run.get("status") in _TERMINAL and run.get("automation_snapshot") is None
 
 
 def automation_run(source: dict[str, Any]) -> Projected:

@@ -12,7 +12,7 @@ from typing import Any
 from sidecar.errors import Finding, FindingsError
 from sidecar.records.owner import owner_of
 from sidecar.records.places import BadJson, Places, line_of, read_placed, token
-from sidecar.records.projection import TERMINAL
+from sidecar.records.projection import lost_scope
 from sidecar.records.strict import read_json
 
 LOGS: Mapping[str, str] = {"events": "event", "protected_audit_events": "protected_audit_event"}
@@ -145,8 +145,7 @@ def _hot_runs(document: Document) -> Iterator[RawRecord]:
 def _scoped(raw: RawRecord) -> RawRecord:
     """A finished run that lost its definition lost its scope with it: only operators see it until it is known."""
     run = raw.record
-    lost = isinstance(run, dict) and run.get("status") in TERMINAL and run.get("automation_snapshot") is None
-    if not lost:
+    if not isinstance(run, dict) or not lost_scope(run):
         return raw
     return RawRecord(raw.path, raw.kind, {**run, "scope_unknown": True}, raw.number, raw.document, raw.pointer)
 

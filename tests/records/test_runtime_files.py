@@ -167,6 +167,16 @@ def test_a_run_that_cannot_have_lost_its_scope_keeps_it(tmp_path: Path, change: 
     assert raw.record == {**ENDED, **change}
 
 
+@pytest.mark.parametrize("status", [["completed"], {}, None, 7])
+def test_a_run_whose_status_is_no_text_is_refused_as_one_record(tmp_path: Path, status: Any) -> None:
+    """What stands in the place of a status is for the schema to refuse, with the place, as in any other record."""
+    write(tmp_path, {"automation_v2_runs.json": {"r": {**ENDED, "status": status}}})
+    (raw,) = runtime_files(tmp_path).records()
+    rejects = intake().accept(raw.kind, raw.record)
+    assert isinstance(rejects, list)
+    assert [reject.pointer for reject in rejects] == ["/status"]
+
+
 def test_history_comes_before_the_current_runs(tmp_path: Path) -> None:
     """Runs that were moved out are read too, wrapped or bare, and before the current ones, which are newer."""
     history = "automation-runs/automation_v2_runs/2026/07"
