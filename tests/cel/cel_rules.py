@@ -5,7 +5,9 @@ from copy import deepcopy
 from random import Random
 from typing import Any
 
-from sidecar.cel import INT, Type, type_from_schema
+from hypothesis import assume
+
+from sidecar.cel import BOOL, INT, CelError, Checked, Env, Type, check, parse, type_from_schema
 
 TEXT: dict[str, Any] = {"type": "string"}
 TEXTS: dict[str, Any] = {"type": "array", "items": TEXT, "default": []}
@@ -44,6 +46,8 @@ LABEL = (
     *(("scope", "unit"), ("scope", "classes"), ("scope", "grants"), ("scope", "root", "kind")),
     *(("owner",), ("holder", "kind")),
 )
+KNOWN = {"record": tuple("/" + "/".join(pointer) for pointer in LABEL)}
+"""What a label tells, as the compiler is told of it."""
 GRANT = {
     "type": "object",
     "required": ["grant_id", "resource", "permissions"],
@@ -73,6 +77,15 @@ NUMBERS = (0, 1, -1, 2, 7, 2**53, 2**63 - 1, -(2**63))
 def rule(dice: Random, depth: int = 3) -> str:
     """A condition that the checker accepts."""
     return _Rules(dice).condition(depth)
+
+
+def accepted(text: str) -> Checked:
+    """The rule, checked. Passes the example over when it nests its loops too deep."""
+    try:
+        return check(parse(text), Env(VARIABLES), expects=BOOL)
+    except CelError as error:
+        assume("nested deeper" not in str(error))
+        raise
 
 
 class _Rules:

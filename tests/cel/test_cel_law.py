@@ -5,32 +5,22 @@ from typing import Any
 
 import cel_rules
 import pytest
-from cel_rules import LABEL, VARIABLES, damaged, pruned
-from hypothesis import assume, event, given, settings
+from cel_rules import KNOWN, VARIABLES, accepted, damaged, pruned
+from hypothesis import event, given, settings
 from hypothesis import strategies as st
 
-from sidecar.cel import BOOL, CelError, Checked, Env, EvaluationError, check, compile_quick, compile_rule, law, parse
+from sidecar.cel import Checked, Env, EvaluationError, check, compile_quick, compile_rule, law, parse
 
-KNOWN = {"record": tuple("/" + "/".join(pointer) for pointer in LABEL)}
 TENANT = {"org": "a"}
 DICE = st.randoms(use_true_random=False)
 Policies = list[tuple[list[Checked], list[Checked]]]
-
-
-def rule(text: str) -> Checked:
-    """The rule, unless it nests its loops too deep."""
-    try:
-        return check(parse(text), Env(VARIABLES), expects=BOOL)
-    except CelError as error:
-        assume("nested deeper" not in str(error))
-        raise
 
 
 def policies(dice: Random) -> Policies:
     """One to three policies of a few allows, with a deny now and then."""
 
     def rules(most: int) -> list[Checked]:
-        return [rule(cel_rules.rule(dice, 2)) for _ in range(dice.randint(0, most))]
+        return [accepted(cel_rules.rule(dice, 2)) for _ in range(dice.randint(0, most))]
 
     return [(rules(3), rules(1)) for _ in range(dice.randint(1, 3))]
 
@@ -85,7 +75,7 @@ def test_what_the_law_answers_the_rules_answer_too(dice: Random, damage: bool) -
 )
 def test_every_policy_must_admit(made: list[tuple[list[str], list[str]]], answer: bool) -> None:
     """Visible is what every policy admits; a policy without an allow admits nothing; no policy refuses nothing."""
-    checked = [([rule(one) for one in allows], [rule(one) for one in denies]) for allows, denies in made]
+    checked = [([accepted(one) for one in allows], [accepted(one) for one in denies]) for allows, denies in made]
     predicate = compile_quick(law(checked)).bind({"operator": False, "units": [], "grants": []})
     assert predicate({"live": True}, TENANT, 0) is answer
 

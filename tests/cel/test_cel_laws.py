@@ -5,25 +5,18 @@ from typing import Any
 
 import cel_rules
 from cel_oracle import FAILS, oracle, worth
-from cel_rules import CALLER_SCHEMA, LABEL, RECORD_SCHEMA, VARIABLES, filled, pruned
-from hypothesis import assume, event, given, settings
+from cel_rules import CALLER_SCHEMA, KNOWN, RECORD_SCHEMA, VARIABLES, accepted, filled, pruned
+from hypothesis import event, given, settings
 from hypothesis import strategies as st
 
 from sidecar.cel import (
-    BOOL,
-    CelError,
-    Checked,
-    Env,
     EvaluationError,
     Predicate,
     Unknown,
-    check,
     compile_rule,
     describe_label_gap,
-    parse,
 )
 
-KNOWN = {"record": tuple("/" + "/".join(pointer) for pointer in LABEL)}
 TENANT = {"org": "a"}
 UNKNOWN = "is not known"
 DICE = st.randoms(use_true_random=False)
@@ -37,15 +30,6 @@ def said(predicate: Predicate, record: dict[str, Any], now_ms: int) -> Any:
         return UNKNOWN
     except EvaluationError:
         return FAILS
-
-
-def accepted(text: str) -> Checked:
-    """The rule, unless it nests its loops too deep."""
-    try:
-        return check(parse(text), Env(VARIABLES), expects=BOOL)
-    except CelError as error:
-        assume("nested deeper" not in str(error))
-        raise
 
 
 @settings(max_examples=250, deadline=None)
