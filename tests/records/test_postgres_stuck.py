@@ -149,28 +149,28 @@ async def other_store(name: str) -> str:
     return address
 
 
-async def test_a_replica_of_another_store_is_never_read(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
-    """Labels and tenants of another database have other ids: one that store.read_url names by mistake shows nothing."""
-    wrong = await other_store(str(tmp_path / "wrong.db"))
-    stores.url(tmp_path / "right.db")
-    async with stores.opened(tmp_path / "right.db", Kinds({"note": NEW}), accept, read_url=wrong) as store:
+async def what_is_written_is_read(path: Path, read_url: str) -> None:
+    """Of a store with this replica, after the replica was looked at."""
+    async with stores.opened(path, Kinds({"note": NEW}), accept, read_url=read_url) as store:
         await store.put([accept("note", {"id": "n", "unit": "u"})])
         assert isinstance(store, PostgresStore)
         assert store._replica is not None
         await store._replica.beat(store._writes)
         assert await stored(store) == ["n"]
+
+
+async def test_a_replica_of_another_store_is_never_read(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    """Labels and tenants of another database have other ids: one that store.read_url names by mistake shows nothing."""
+    wrong = await other_store(str(tmp_path / "wrong.db"))
+    stores.url(tmp_path / "right.db")
+    await what_is_written_is_read(tmp_path / "right.db", wrong)
     assert "store.read_url names another store than store.url" in caplog.text
 
 
 async def test_a_start_waits_for_no_replica(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     """A replica that is away when the sidecar starts is told, and the primary answers."""
     away = f"postgresql:///none?user=postgres&host={tmp_path}"
-    async with stores.opened(tmp_path / "s.db", Kinds({"note": NEW}), accept, read_url=away) as store:
-        await store.put([accept("note", {"id": "n", "unit": "u"})])
-        assert isinstance(store, PostgresStore)
-        assert store._replica is not None
-        await store._replica.beat(store._writes)
-        assert await stored(store) == ["n"]
+    await what_is_written_is_read(tmp_path / "s.db", away)
     assert "the replica is not read, so the primary answers" in caplog.text
 
 
