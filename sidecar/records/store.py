@@ -167,6 +167,9 @@ def label_digest(label: bytes) -> bytes:
 class Mirror(Protocol):
     """One write transaction over all tenants, by whoever owns the truth of some kinds: the store follows it."""
 
+    async def catalogue_version(self) -> int:
+        """What the store tells of it, as this transaction finds it."""
+
     def held(self, kind: str) -> AsyncIterator[Held]:
         """Every stored record of a kind; what this transaction changed meanwhile may be among them or not."""
 
@@ -239,6 +242,9 @@ class Store(Protocol):
 
     async def loaded(self, load_id: str) -> int:
         """How many records of an interrupted load are stored; 0 when it is new or was finished."""
+
+    async def catalogue_version(self) -> int:
+        """What grows with each change of what decides who sees what, of any tenant, and with each erasure."""
 
     async def setting(self, name: str, value: Mapping[str, Any]) -> Mapping[str, Any]:
         """The stored setting, or ``value`` stored now: for keys that all processes share."""

@@ -26,7 +26,7 @@ _path = lru_cache(2**18)(Path)
 
 
 class MovedOnError(Exception):
-    """A file is not any more what it was at the cut: all is to be looked at again."""
+    """A file is no more what it was at the cut, or the store what was known of it: all is to be looked at again."""
 
 
 class Signature(NamedTuple):

@@ -100,6 +100,9 @@ class Follower:
     async def look(self) -> bool:
         """Look once. Raises OSError, StoreError, MovedOnError."""
         files = await self._found()
+        if self._keeper is not None and await self._keeper.outdated():
+            log.warning("a tenant was erased, or its catalogue changed past the files: everything is compared again")
+            self._keeper = None
         if self._keeper is None:
             self._keeper = Keeper(self.store, self.kinds, self.intake, self.clock, self.progress, self._stay)
         return await self._keeper.look(files)

@@ -20,7 +20,7 @@ from sidecar.records.kind import Kinds
 from sidecar.records.load import Refused
 from sidecar.records.runtime_files import RuntimeFiles
 from sidecar.records.runtime_read import KINDS, LOGS
-from sidecar.records.store import Prepared, Store, Tenant, content_digest
+from sidecar.records.store import Mirror, Prepared, Store, Tenant, content_digest
 
 MOST_TOLD = 20
 """Faults that are logged of one look."""
@@ -59,6 +59,8 @@ class Keeper:
     reading: Reading = field(init=False)
     _logs: dict[str, Followed] = field(default_factory=dict)
     _managed: set[Tenant] = field(default_factory=set)
+    _version: int | None = None
+    """Of the store's catalogue, when it was last known what is stored."""
     _finished: bool = False
     _whole: bool = False
     """Whether all of the catalogue could be read at some look, or was not there."""
@@ -66,6 +68,13 @@ class Keeper:
 
     def __post_init__(self) -> None:
         self.reading = Reading(Whole(self.intake))
+
+    async def outdated(self) -> bool:
+        """Whether somebody else erased a tenant, or changed its catalogue, so that nobody knows what is stored.
+
+        Raises StoreError.
+        """
+        return self._version is not None and await self.store.catalogue_version() != self._version
 
     async def look(self, files: RuntimeFiles) -> bool:
         """Bring the store to what the files are; whether it is that now, but for files that are told to be wrong.
@@ -87,8 +96,9 @@ class Keeper:
             first, self._finished = not self._finished, False
             _tell(await asyncio.to_thread(self.reading.read, files, cut, changed, began))
             self.reading.forget(gone)
+            self._whole = self._whole or self.reading.unread().isdisjoint(CATALOGUE)
             done = Done()
-            await self._write(files, cut, logs, done)
+            await self._write(files, cut, logs if self._whole else (), done)
             self._finished = True
             self._count(done)
             if not first and (done.stored or done.removed):
@@ -97,7 +107,6 @@ class Keeper:
         self.progress.unreadable = tuple(sorted({one.store for one in torn}))
         if not torn:
             self.progress.equal_at_ms = began
-        self._whole = self._whole or self.reading.unread().isdisjoint(CATALOGUE)
         return all(one.told for one in torn) and self._whole
 
     def _known(self) -> dict[Path, Signature]:
@@ -129,9 +138,11 @@ class Keeper:
         whole = self.reading.whole
         if whole.held is None:
             kinds = {kind for store, kinds in KINDS.items() if store not in LOGS for kind in kinds}
-            whole.held = await held_records(self.store, sorted(kinds))
+            async with self.store.mirror() as mirror:
+                self._version = await mirror.catalogue_version()
+                whole.held = await held_records(mirror, sorted(kinds))
             whole.compare_all()
-        plan = await asyncio.to_thread(whole.plan, self.reading.blind())
+        plan = await asyncio.to_thread(whole.plan, self.reading.blind(), entire=self._whole)
         kept = await self._kept(plan)
         await self._mirror(files, cut, plan, kept, [one for one in logs if one.start is None], done)
         whole.done(plan, kept)
@@ -160,7 +171,7 @@ class Keeper:
             return
         compared: dict[str, Followed] = {}
         async with self.store.mirror() as mirror:
-            await self.stay()  # in the transaction: a successor waits for its end before it compares
+            await self._stay(mirror)
             await mirror.manage(unclear)
             await remove(mirror, plan.missing)
             async for batch in batches(chain(narrow.values(), whole.records(plan, files, cut))):
@@ -170,15 +181,26 @@ class Keeper:
                 before = len(done.faults)
                 reached = await Logs(self.intake, done).compare(mirror, one)
                 compared[one.store] = Followed(one.path, reached, one.signature, len(done.faults) - before)
+            version = await mirror.catalogue_version()
+        self._version = version
         done.removed += len(plan.missing)
         self._logs |= compared
         self._managed |= unclear
+
+    async def _stay(self, mirror: Mirror) -> None:
+        """Raises StoreError once another process follows, MovedOnError once nobody knows what is stored.
+
+        In the transaction of a change: a successor, and who erases a tenant, waits for its end.
+        """
+        await self.stay()
+        if await mirror.catalogue_version() != self._version:
+            raise MovedOnError
 
     async def _append(self, grown: Log, done: Done) -> None:
         """Store what a log grew by. An interruption leaves it at the last batch that is stored."""
         known = self._logs[grown.store]
         before = len(done.faults)
-        async for reached in Logs(self.intake, done).append(self.store, grown, self.stay):
+        async for reached in Logs(self.intake, done).append(self.store, grown, self._stay):
             known = Followed(grown.path, reached, PARTLY, known.refused + len(done.faults) - before)
             self._logs[grown.store], before = known, len(done.faults)
         self._logs[grown.store] = replace(known, signature=grown.signature)

@@ -41,15 +41,14 @@ class Done:
     faults: list[Refused] = field(default_factory=list)
 
 
-async def held_records(store: Store, kinds: Iterable[str]) -> dict[Name, bytes]:
+async def held_records(mirror: Mirror, kinds: Iterable[str]) -> dict[Name, bytes]:
     """What the store holds of some kinds, by digests. Raises StoreError."""
     tenants: dict[Tenant, Tenant] = {}
-    async with store.mirror() as mirror:
-        return {
-            Name(kind, tenants.setdefault(one.tenant, one.tenant), one.key): one.content
-            for kind in kinds
-            async for one in mirror.held(kind)
-        }
+    return {
+        Name(kind, tenants.setdefault(one.tenant, one.tenant), one.key): one.content
+        for kind in kinds
+        async for one in mirror.held(kind)
+    }
 
 
 async def remove(mirror: Mirror, names: Iterable[Name]) -> None:
@@ -74,10 +73,10 @@ class Logs:
     intake: Intake
     done: Done
 
-    async def append(self, store: Store, log: Log, stay: Callable[[], Awaitable[None]]) -> AsyncIterator[Reached]:
+    async def append(self, store: Store, log: Log, stay: Callable[[Mirror], Awaitable[None]]) -> AsyncIterator[Reached]:
         """Store what a log grew by, batch by batch; how far it is stored after each. Raises StoreError, MovedOnError.
 
-        ``stay`` raises StoreError in the transaction of a batch that is not to be stored any more.
+        ``stay`` raises one of them in the transaction of a batch that is not to be stored any more.
         """
         assert log.signature is not None
         assert log.start is not None
@@ -85,7 +84,7 @@ class Logs:
             place = await asyncio.to_thread(reached, log.path, log.signature.inode, batch[-1])
             if records := await self._added(log, store, await self._accepted(log, batch)):
                 async with store.mirror() as mirror:
-                    await stay()
+                    await stay(mirror)
                     await mirror.put(records)
             self.done.stored += len(records)
             yield place

@@ -34,10 +34,14 @@ _NOTHING: Mapping[bytes, Entry] = {}
 
 @dataclass(slots=True)
 class Plan:
-    """By what the store differs from the files. ``missing`` are records that are stored and in no file."""
+    """By what the store differs from the files. ``missing`` are records that are stored and in no file.
+
+    ``later`` are records of tenants that wait until all of the catalogue could be read.
+    """
 
     chains: dict[Name, Chain] = field(default_factory=dict)
     missing: list[Name] = field(default_factory=list)
+    later: list[Name] = field(default_factory=list)
     prepared: dict[tuple[Path, bytes], Prepared] = field(default_factory=dict)
 
 
@@ -110,13 +114,20 @@ class Whole:
             self._touched.add(entry.name)
         self.states[path] = state
 
-    def plan(self, blind: Iterable[str]) -> Plan:
-        """By what the store differs. Of ``blind`` kinds some file was never read: nothing of them is missing yet."""
+    def plan(self, blind: Iterable[str], *, entire: bool) -> Plan:
+        """By what the store differs. Of ``blind`` kinds some file was never read: nothing of them is missing yet.
+
+        Before the ``entire`` catalogue was read nothing comes of tenants of which nothing is stored: of others what
+        denies was stored before, and stays.
+        """
         assert self.held is not None
         plan, unread = Plan(prepared=self._fresh), set(blind)
+        tenants = set() if entire else {name.tenant for name in self.held}
         for name in self._touched:
             entries = self._names.get(name)
-            if entries:
+            if entries and not entire and name.tenant not in tenants:
+                plan.later.append(name)
+            elif entries:
                 chain = chain_of(entries)
                 if self.held.get(name) != chain_content(chain):
                     plan.chains[name] = chain
@@ -136,7 +147,7 @@ class Whole:
             del self.held[name]
         self.held |= {name: chain_content(chain) for name, chain in plan.chains.items()}
         self._touched = {name for name in self._touched if name in self.held and name not in self._names}
-        self._touched.update(lingering)
+        self._touched.update(lingering, plan.later)
         self._fresh = {}
 
     def records(self, plan: Plan, files: RuntimeFiles, cut: Cut) -> Iterator[Prepared]:

@@ -7,6 +7,7 @@ from sidecar.records.layout import Table
 from sidecar.records.postgres import tables as ddl
 from sidecar.records.postgres.migrate import read_state
 from sidecar.records.postgres.pages import Connection
+from sidecar.records.postgres.pool import Pool
 from sidecar.records.postgres.sql import sendable
 from sidecar.records.store import FORGET_LOADS, Count, LoadMark, Tenant, undescribed
 
@@ -48,6 +49,11 @@ async def mark(connection: Connection, how_far: LoadMark) -> None:
             "ON CONFLICT (load_id) DO UPDATE SET lines = excluded.lines, finished = excluded.finished",
             *values,
         )
+
+
+async def catalogue_version(connection: "Connection | Pool") -> int:
+    """What grows with each change of any tenant's catalogue, and with each erasure."""
+    return int(await connection.fetchval("SELECT coalesce(sum(authority_version), 0)::bigint FROM tenant"))
 
 
 async def erase(

@@ -4,6 +4,7 @@ from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 from typing import Any
 
 from sidecar.records.layout import Table
+from sidecar.records.postgres import lifecycle
 from sidecar.records.postgres import tables as ddl
 from sidecar.records.postgres.pages import Connection
 from sidecar.records.postgres.write import Writer
@@ -19,6 +20,10 @@ class PostgresMirror:
         self._connection = connection
         self._tables = tables
         self._writer = writer
+
+    async def catalogue_version(self) -> int:
+        """What grows with each change of any tenant's catalogue, and with each erasure."""
+        return await lifecycle.catalogue_version(self._connection)
 
     async def held(self, kind: str) -> AsyncIterator[Held]:
         """Every stored record of a kind, batch by batch. No document is kept."""

@@ -218,6 +218,11 @@ class PostgresStore:
             statement = "SELECT lines FROM load WHERE load_id = $1 AND NOT finished"
             return int(await self._others.fetchval(statement, load_id) or 0)
 
+    async def catalogue_version(self) -> int:
+        """What grows with each change of any tenant's catalogue, and with each erasure. Raises StoreError."""
+        with answering():
+            return await lifecycle.catalogue_version(self._others)
+
     async def setting(self, name: str, value: Mapping[str, Any]) -> Mapping[str, Any]:
         """The stored setting, or ``value`` stored now."""
         with answering():

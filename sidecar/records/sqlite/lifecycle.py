@@ -51,6 +51,12 @@ def erasures(connection: sqlite3.Connection) -> int:
     return int(found[0]) if found else 0
 
 
+def catalogue_version(connection: sqlite3.Connection) -> int:
+    """What grows with each change of any tenant's catalogue, and with each erasure."""
+    found: tuple[int] = connection.execute("SELECT coalesce(sum(authority_version), 0) FROM tenant").fetchone()
+    return found[0]
+
+
 def erase(connection: sqlite3.Connection, tables: Mapping[str, Table], tenant: Tenant) -> dict[str, int]:
     """Remove all records of a tenant, inside a write transaction; how many of each kind. Raises StoreError."""
     _require_all_described(connection, tables)

@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 from typing import Any
 
 from sidecar.records.layout import Table
+from sidecar.records.sqlite import lifecycle
 from sidecar.records.sqlite.snapshot import Run
 from sidecar.records.sqlite.write import Writer
 from sidecar.records.store import Held, Prepared, Tenant, content_digest
@@ -22,6 +23,11 @@ class SqliteMirror:
         self._tables = tables
         self._writer = writer
         self._run = run
+
+    async def catalogue_version(self) -> int:
+        """What grows with each change of any tenant's catalogue, and with each erasure."""
+        found: int = await self._run(lambda: lifecycle.catalogue_version(self._connection))
+        return found
 
     async def held(self, kind: str) -> AsyncIterator[Held]:
         """Every stored record of a kind, batch by batch."""

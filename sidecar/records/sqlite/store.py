@@ -209,6 +209,12 @@ class SqliteStore:
                 found = await self._in_writer(lambda: self._writer.execute(statement, (load_id,)).fetchone())
         return int(found[0]) if found else 0
 
+    async def catalogue_version(self) -> int:
+        """What grows with each change of any tenant's catalogue, and with each erasure. Raises StoreError."""
+        async with self._writing:
+            with Told("read"):
+                return await self._in_writer(lambda: lifecycle.catalogue_version(self._writer))
+
     async def setting(self, name: str, value: Mapping[str, Any]) -> Mapping[str, Any]:
         """The stored setting, or ``value`` stored now."""
 
