@@ -11,9 +11,10 @@ import jsonschema_rs
 import orjson
 
 from sidecar.errors import Finding, SchemaError
-from sidecar.records.canonical import Notes, nullable_branch, omits_empty, own_names, walk_of
+from sidecar.records.canonical import Notes, nullable_branch, omits_empty, walk_of
 from sidecar.records.explain import Explainer, explained
 from sidecar.records.kind import Column, Order
+from sidecar.records.marks import WORDS, own_names, strangers
 from sidecar.records.places import names, token
 from sidecar.records.projection import PROJECTIONS
 from sidecar.records.schema_files import SUFFIX, SchemaFile
@@ -244,9 +245,7 @@ class _Reader:
         for place, pointer in enumerate(self._annotation["filterable"]):
             yield from self._column(f"/filterable/{place}", pointer, pointer in folded)
         for name, schema in self._annotation.get("marks", {}).items():
-            self._claim(f"/marks{token(name)}", name)
-            fields = tuple(dict.fromkeys(".".join(path) for path in own_names(schema)))
-            yield Column(name, "", "boolean", many=False, folded=False, mark=schema, fields=fields)
+            yield self._mark(f"/marks{token(name)}", name, schema)
 
     def _column(self, where: str, pointer: str, folded: bool) -> Iterator[Column]:
         plain = pointer.removesuffix("/**").removesuffix("/*")
@@ -265,6 +264,13 @@ class _Reader:
             self.refuse(where, f"{plain} is no text and cannot be folded")
         else:
             yield Column(name, pointer, kind, many, folded, None, (name,))
+
+    def _mark(self, where: str, name: str, schema: Mapping[str, Any]) -> Column:
+        self._claim(where, name)
+        for pointer, word in strangers(schema, where):
+            self.refuse(pointer, f"{pointer}: a mark may say of the record itself only {', '.join(WORDS)}, not {word}")
+        fields = tuple(dict.fromkeys(".".join(path) for path in own_names(schema)))
+        return Column(name, "", "boolean", many=False, folded=False, mark=schema, fields=fields)
 
     def _claim(self, where: str, name: str) -> None:
         """Take a name for a column; it must be a fit one, and free."""

@@ -203,22 +203,6 @@ def nullable_branch(schema: Any) -> Mapping[str, Any]:
     return others[0] if len(others) == 1 and isinstance(others[0], Mapping) else schema
 
 
-def own_names(schema: Any, path: tuple[str, ...] = ()) -> Iterator[tuple[str, ...]]:
-    """The path of every property that a condition names, parents included."""
-    if not isinstance(schema, Mapping):
-        return
-    for name in schema.get("required", ()):
-        yield (*path, name)
-    for name, part in schema.get("properties", {}).items():
-        yield (*path, name)
-        yield from own_names(part, (*path, name))
-    for word in ("not", "if", "then", "else", "items", "contains"):
-        yield from own_names(schema.get(word), path)
-    for word in ("allOf", "anyOf", "oneOf"):
-        for part in schema.get(word, ()):
-            yield from own_names(part, path)
-
-
 def policy_view(kind: Kind, record: dict[str, Any]) -> dict[str, Any]:
     """The record as policies see it: its ids in the forms in which they are compared."""
     for pointer, form in kind.canonical.items():

@@ -154,6 +154,12 @@ def test_a_changed_annotation_changes_the_digest(tmp_path: Path) -> None:
         ("/x-sidecar/marks", {"limit": {}}, "cannot be a filter's name"),
         ("/x-sidecar/marks", {"Open": {}}, "cannot be a filter's name"),
         ("/x-sidecar/marks", {"open": {"type": "nonsense"}}, "/marks/open"),
+        (
+            "/x-sidecar/marks",
+            {"open": {"patternProperties": {}}},
+            "/marks/open/patternProperties: a mark may say of the",
+        ),
+        ("/x-sidecar/marks", {"open": {"not": {"enum": []}}}, "only required, properties, not, if, then, else, allOf,"),
         ("/type", "array", "a record is an object"),
         ("/properties/code/pattern", "(a)\\1", "linear time"),
         ("/properties/code/pattern", "(?=a)b", "linear time"),
