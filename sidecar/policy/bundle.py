@@ -10,7 +10,8 @@ import orjson
 from sidecar.cel import type_from_schema
 from sidecar.errors import Finding, PolicyError
 from sidecar.policy.compiling import Parsed, Problems, Typing, compiled_policy
-from sidecar.policy.load import PolicyDocument, files_of, load_policy
+from sidecar.policy.folder import meant
+from sidecar.policy.load import PolicyDocument, load_policy
 from sidecar.policy.rules import KindPolicies, Rule
 from sidecar.policy.sense import refuse_senseless
 from sidecar.policy.steps import Steps, whole
@@ -89,12 +90,17 @@ def building(folders: Sequence[Path], kinds: Kinds, *, labels_only: bool = False
 
 
 def _documents(folders: Sequence[Path], problems: Problems) -> Iterator[PolicyDocument]:
-    """Every policy file, suites aside."""
+    """Every policy file, suites aside. A file that looks meant and is not read is a problem: policies only narrow."""
+    named = {folder.resolve() for folder in folders}
     for folder in folders:
-        files = files_of(folder)
-        paths = [path for path in files if path.suffix == ".yaml" and not path.name.endswith(SUITE_SUFFIX)]
-        for path in (path for path in files if path.suffix == ".yml"):
-            problems.add(Finding(str(path), 0, 0, "is not read: a policy file ends in .yaml"))
+        paths: list[Path] = []
+        for path in meant(folder):
+            own = path.parent == folder
+            if own and path.suffix == ".yaml":
+                paths += [] if path.name.endswith(SUITE_SUFFIX) else [path]
+            elif own or path.parent.resolve() not in named:
+                message = f"is not read: a policy file ends in .yaml and lies in {folder} itself"
+                problems.add(Finding(str(path), 0, 0, message))
         if not paths:
             problems.add(Finding(str(folder), 0, 0, "holds no policy (a file that ends in .yaml)"))
         for path in paths:

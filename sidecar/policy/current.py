@@ -5,8 +5,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from threading import Lock
 
-from sidecar.errors import FindingsError, SidecarError
+from sidecar.errors import ConfigError, FindingsError, SidecarError
 from sidecar.policy.bundle import Bundle, building
+from sidecar.policy.folder import meant
 from sidecar.policy.results import SuiteResult
 from sidecar.policy.steps import Steps, whole
 from sidecar.policy.suite import running
@@ -148,11 +149,14 @@ def _told(wrong: Sequence[str]) -> str:
 
 
 def _seen(folder: Path) -> Iterator[tuple[str, int, int]]:
-    """Every file of a folder that a bundle may be read from; one that goes while we look is not there."""
-    for pattern in ("*.yaml", "*.yml"):
-        for path in folder.glob(pattern):
-            try:
-                found = path.stat()
-            except OSError:
-                continue
-            yield str(path), found.st_mtime_ns, found.st_size
+    """Every file of a folder that a bundle is read from or refused for; one that goes while we look is not there."""
+    try:
+        paths = meant(folder)
+    except ConfigError:
+        return
+    for path in paths:
+        try:
+            found = path.stat()
+        except OSError:
+            continue
+        yield str(path), found.st_mtime_ns, found.st_size

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-from sidecar.errors import ConfigError, Finding, FindingsError, PolicyError
+from sidecar.errors import Finding, FindingsError, PolicyError
 from sidecar.strict_yaml import Items, Members, Node, Scalar, Source
 from sidecar.validated import nearest, read_validated, value_of
 
@@ -75,16 +75,6 @@ class SuiteDocument:
     expect: Mapping[str, frozenset[str]]
     redacted: Mapping[tuple[str, str], frozenset[str]]
     errors: Mapping[tuple[str, str], frozenset[str]]
-
-
-def files_of(folder: Path) -> list[Path]:
-    """What lies in a folder of policies, in its order. Raises ConfigError when it is not there or may not be read."""
-    try:
-        return sorted(folder.iterdir())  # glob() takes what may not be read for empty
-    except (FileNotFoundError, NotADirectoryError) as error:
-        raise ConfigError(f"no folder of policies at {folder}") from error
-    except OSError as error:
-        raise ConfigError(f"the folder of policies {folder} cannot be read: {error.strerror}") from error
 
 
 def load_policy(path: Path) -> PolicyDocument:

@@ -71,7 +71,7 @@ redact:
 def test_refusals(tmp_path: Path, old: str, new: str, line: int, column: int, message: str) -> None:
     """A mistake is refused with the file, line and column, the line itself, a caret below, and what was meant."""
     text = GOOD.strip("\n") + "\n"
-    assert refused(tmp_path / "good", p=text) == ()
+    assert refused(tmp_path, p=text) == ()
     broken = (HEAD + text).replace(old, new, 1)
     (tmp_path / "p.yaml").write_text(broken)
     with pytest.raises(PolicyError) as error:
