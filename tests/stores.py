@@ -96,7 +96,7 @@ def held() -> Iterator[None]:
 def damage(path: Path, statement: str) -> None:
     """Do to the store of a path what only someone past the product can do; nobody else gets it afterwards."""
     if chosen.name == "sqlite":
-        with closing(sqlite3.connect(path)) as connection:
+        with closing(sqlite3.connect(path)) as connection, connection:
             connection.execute(statement)
         return
     name, _ = chosen.databases[path.resolve()]

@@ -21,6 +21,7 @@ from sidecar.records.ingest import Intake
 from sidecar.records.kind import Kinds
 from sidecar.records.load import Load, Loaded, Refused
 from sidecar.records.opening import opened
+from sidecar.records.retention import forgotten
 from sidecar.records.runtime_files import runtime_files
 from sidecar.records.schemas import load_kinds
 from sidecar.records.sources import Lines, Runtime, Source, sources
@@ -48,8 +49,8 @@ def run(asked: argparse.Namespace, config: Config, terminal: Terminal) -> int:
 async def _loaded(
     found: Sequence[Source], config: Config, kinds: Kinds, watcher: "Watcher", *, keep_going: bool
 ) -> Loaded:
-    intake = Intake(kinds)
-    async with opened(config, kinds, Intake(kinds)) as store:  # its own: what a promotion drops, the load does not
+    intake = Intake(kinds, forgotten(config))
+    async with opened(config, kinds, Intake(kinds)) as store:  # its own: what a promotion finds is no part of the load
         return await Load(kinds, intake, store, watcher, keep_going, config.limits.record_bytes).run(found)
 
 

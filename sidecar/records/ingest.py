@@ -15,17 +15,22 @@ from sidecar.records.explain import Explainer
 from sidecar.records.kind import Kind, Kinds
 from sidecar.records.places import at, names
 from sidecar.records.prepare import Faults, Preparer
-from sidecar.records.projection import PROJECTIONS, Projected, Projection
+from sidecar.records.projection import PROJECTIONS, Projected, Projection, lost_scope
 from sidecar.records.store import Prepared
 
 _NO_PROJECTION = Projection()
 
 
 class Intake:
-    """Accepts records of every kind. ``dropped`` counts by kind the undeclared properties left out so far."""
+    """Accepts records of every kind. ``dropped`` counts by kind the undeclared properties left out so far.
 
-    def __init__(self, kinds: Kinds) -> None:
+    ``forgotten`` are kinds of which a record may have been stored and be gone: a run of them that ended and comes
+    without its definition is for operators only, unless what is stored tells its scope.
+    """
+
+    def __init__(self, kinds: Kinds, forgotten: Collection[str] = ()) -> None:
         self._kinds = kinds
+        self._forgotten = forgotten
         self._gates: dict[str, _Gate] = {}
         self.dropped: Counter[str] = Counter()
 
@@ -54,7 +59,7 @@ class Intake:
             return None
         gate = self._gates.get(kind)
         if gate is None:
-            gate = self._gates[kind] = _Gate(self._kinds[kind])
+            gate = self._gates[kind] = _Gate(self._kinds[kind], forgets=kind in self._forgotten)
         return gate
 
     def _unknown(self, kind: object) -> str:
@@ -83,8 +88,10 @@ class _Form:
 class _Gate:
     """The door of one kind."""
 
-    def __init__(self, kind: Kind) -> None:
+    def __init__(self, kind: Kind, *, forgets: bool) -> None:
         self._kind = kind
+        self._scope_goes = kind.projection == "automation_run"  # with the definition, when a run ends
+        self._forgets = forgets and self._scope_goes
         self._projection = PROJECTIONS[kind.projection] if kind.projection else _NO_PROJECTION
         shared = {names(pointer)[0] for pointer in kind.label}
         self._served = _Form(kind.schema, shared)
@@ -107,6 +114,8 @@ class _Gate:
             return faults
         if self._projection.project is None:
             return self._preparer.prepare(source, line)
+        if self._forgets and lost_scope(source):
+            source = {**source, "scope_unknown": True}
         return self._through(source, line)
 
     def _through(self, source: dict[str, Any], line: int) -> Prepared | Faults:
@@ -124,7 +133,7 @@ class _Gate:
         if self._projection.settle is not None:
             run = self._projection.settle(run)
         kept = orjson.dumps(source, option=orjson.OPT_SORT_KEYS)
-        inherits = self._kind.projection == "automation_run" and "automation_snapshot" not in source
+        inherits = self._scope_goes and "automation_snapshot" not in source
         return self._preparer.prepare(run, line, kept, self._heir(source, line) if inherits else None)
 
     def _heir(self, source: dict[str, Any], line: int) -> Callable[[bytes], Prepared]:
