@@ -63,6 +63,12 @@ async def log(world: World, caller: Caller = OPERATOR) -> list[Any]:
     return found
 
 
+async def labels(world: World) -> list[tuple[int, bytes]]:
+    """The labels that dead letters and compensations ever had."""
+    async with world.store.snapshot(TENANT) as snap:
+        return [*await snap.labels("dead_letter", 0), *await snap.labels("compensation", 0)]
+
+
 async def refused(world: World, body: Any, caller: Caller = OPERATOR, run_id: str = RUN) -> Refusal:
     """The refusal of a choice."""
     with pytest.raises(Refusal) as refusal:
@@ -221,6 +227,18 @@ async def test_a_masked_row_is_judged_by_what_is_stored(world: World, masking: C
     await world.put(run(), dead_letter("d", metadata=SUPERSEDED))
     masked = replace(world, bundle=masking("dead_letter", "metadata"))
     assert (await refused(masked, {**RETRY, "dead_letter_id": "d"})).code == "recovery_row_settled"
+
+
+@pytest.mark.parametrize("choice", MEANINGS)
+async def test_a_choice_leaves_rows_under_their_labels(world: World, choice: str) -> None:
+    """What a choice changes is in no label: the verdicts that permitted it still tell who sees the rows after it."""
+    await world.put(
+        run(unit="finance"), dead_letter("d", scope=scope("finance")), compensation("c", scope=scope("finance"))
+    )
+    before = await labels(world)
+    await world.chosen({"choice": choice, "reason": "why", "dead_letter_id": "d", "compensation_id": "c"})
+    assert await labels(world) == before
+    assert len(before) == 2
 
 
 async def test_a_row_that_the_choice_hides_is_not_shown(world: World, tmp_path: Any, shipped_bundle: Bundle) -> None:
