@@ -12,6 +12,8 @@ from pathlib import Path
 import pytest
 
 SHIPPED = Path(__file__).resolve().parents[2] / "deploy" / "nginx"
+NEAR_OLGA = ("Olga", "OLGA", "olgas", "molga")
+"""Names with a password that callers.conf does not have, each almost one that it has."""
 START_S = 5.0
 MAIN = """
 {user}
@@ -51,7 +53,7 @@ def write_configuration(folder: Path, port: int, sidecar: Path, changes: dict[st
         conf = conf.replace(before, after)
     (folder / "sidecar.conf").write_text(conf.replace("/etc/nginx/sidecar/", f"{folder}/"))
     shutil.copy(SHIPPED / "callers.conf", folder)
-    names = ("ann", "bob", "olga", "zoe", "eve")
+    names = ("ann", "bob", "olga", "zoe", "eve", *NEAR_OLGA)
     (folder / "htpasswd").write_text("".join(f"{name}:{{PLAIN}}{name}-secret\n" for name in names))
     user = "user root root;" if os.geteuid() == 0 else ""
     (folder / "nginx.conf").write_text(MAIN.format(folder=folder, user=user))

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 from answer import Answer
-from nginx_process import nginx
+from nginx_process import NEAR_OLGA, nginx
 from serving import Clock, service_on
 
 from sidecar.config import Address, Limits
@@ -128,6 +128,20 @@ async def test_nobody_else_is_answered(front: Front) -> None:
         assert answer.body["error"] == "unauthenticated"
         assert answer.headers["Cache-Control"] == "no-store"
     assert unnamed.headers["WWW-Authenticate"] == 'Basic realm="sidecar"'
+
+
+async def test_a_name_like_another_stands_for_nobody(front: Front, tmp_path: Path) -> None:
+    """A proven name that differs from one in callers.conf, by the case of a letter too, gets nothing of what that has."""
+    for name in NEAR_OLGA:
+        answer = await ask(front.port, WAITS, name)
+        assert (answer.status, answer.body["error"]) == (401, "unauthenticated"), name
+    stated = "$sidecar_org|$sidecar_workspace|$sidecar_units|$sidecar_roles|$sidecar_data_classes"
+    told = {"location / {": f'location = /told {{ return 200 "{stated}"; }}\n    location / {{'}
+    with nginx(tmp_path / "telling", front.socket_file, told) as port:
+        assert (await ask(port, "/told", "olga")).raw == b"acme|main|,|workspace_operator|"
+        assert (await ask(port, "/told", "ann")).raw == b"acme|main|finance||internal,confidential"
+        for name in (*NEAR_OLGA, "Ann", "anna", "BOB", "eve"):
+            assert (await ask(port, "/told", name)).raw == b"||,||", name
 
 
 FORGED = [
