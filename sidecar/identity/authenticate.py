@@ -19,6 +19,8 @@ ROLES = ("x-tandem-roles",)
 DATA_CLASSES = ("x-tandem-data-classes",)
 LISTS = frozenset(UNITS + ROLES + DATA_CLASSES)
 IDENTITY_HEADERS = frozenset((*ORG, *WORKSPACE, *ACTOR, *DEPLOYMENT, *LISTS))
+ASSERTIONS = frozenset(("x-tandem-context-assertion", "x-tandem-context-jws", "x-tandem-tenant-context-jws"))
+"""Signed tokens that state an identity, which may be another than the headers do. Proving them is the proxy's work."""
 
 LONGEST_VALUE = 4_096
 
@@ -73,13 +75,12 @@ def from_headers(headers: Iterable[tuple[str, str]], *, trusted: bool, claim_req
 
 
 def _identity_values(headers: Iterable[tuple[str, str]]) -> dict[str, str]:
-    """The identity headers by name. A second one, or one spelled with underscores, refuses the request."""
+    """The identity headers by name. A second one refuses the request, as do an assertion and a look-alike."""
     values: dict[str, str] = {}
     for spelled, value in headers:
         name = spelled.lower()
         if name not in IDENTITY_HEADERS:
-            if name.replace("_", "-") in IDENTITY_HEADERS:
-                raise Unauthenticated(f"{name[:64]} looks like an identity header but is none")
+            _refuse_doubtful(name)
             continue
         if name in values:
             raise Unauthenticated(f"{name} is given more than once")
@@ -89,6 +90,15 @@ def _identity_values(headers: Iterable[tuple[str, str]]) -> dict[str, str]:
             raise Unauthenticated(f"{name} holds one value, not a list")
         values[name] = value
     return values
+
+
+def _refuse_doubtful(name: str) -> None:
+    """Refuse a header that may state another identity than those that are read. Raises Unauthenticated."""
+    meant = name.replace("_", "-")
+    if meant in IDENTITY_HEADERS:
+        raise Unauthenticated(f"{name[:64]} looks like an identity header but is none")
+    if meant in ASSERTIONS:
+        raise Unauthenticated(f"{name[:64]} is not read here: the proxy proves tokens, and states who asks")
 
 
 def _one(values: dict[str, str], names: Sequence[str]) -> str | None:

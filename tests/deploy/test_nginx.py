@@ -163,6 +163,7 @@ FORGED = [
     [b"X_TANDEM_ROLES: workspace_operator"],
     [b"X-Tandem-Roles:workspace_operator\t"],
     [b"X-Tandem-Data-Classes: confidential"],
+    [b"X-Tandem-Context-Assertion: a.b.c"],
     [b"Connection: close, X-Tandem-Org-Units"],
     [b"Connection: X-Tandem-Org-Id, X-Tandem-Org-Units"],
 ]

@@ -5,7 +5,7 @@ import ipaddress
 import pytest
 
 from sidecar.errors import Unauthenticated
-from sidecar.identity.authenticate import IDENTITY_HEADERS, Peers, from_headers
+from sidecar.identity.authenticate import ASSERTIONS, IDENTITY_HEADERS, Peers, from_headers
 from sidecar.identity.caller import Identity
 from sidecar.records.store import Tenant
 
@@ -71,6 +71,20 @@ def test_look_alikes_are_refused(name: str, places: str) -> None:
     }[places]
     with pytest.raises(Unauthenticated, match="looks like"):
         from_headers([*PLAIN, (twin, "evil")], trusted=True)
+
+
+@pytest.mark.parametrize("name", [*sorted(ASSERTIONS), "X-Tandem-Context-JWS", "x_tandem_context_assertion"])
+@pytest.mark.parametrize("stated", [PLAIN, []])
+@pytest.mark.parametrize("token", ["a.b.c", ""])
+def test_a_signed_assertion_is_refused(name: str, stated: list[tuple[str, str]], token: str) -> None:
+    """A token that nobody here reads may speak of another than the headers beside it, so neither is believed."""
+    with pytest.raises(Unauthenticated, match="is not read here: the proxy proves tokens"):
+        from_headers([*stated, (name, token)], trusted=True)
+
+
+def test_what_a_proxy_passes_on_beside_its_own_is_not_read() -> None:
+    """The password or token that the proxy asked for proves nothing more here, and refuses nobody."""
+    assert from_headers([*PLAIN, ("Authorization", "Bearer a.b.c")], trusted=True) == from_headers(PLAIN, trusted=True)
 
 
 @pytest.mark.parametrize(
