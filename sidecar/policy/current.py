@@ -18,8 +18,11 @@ MOST_TOLD = 5
 MOST_CHARACTERS = 500
 """How much it tells of each: a text of ours may quote a text of the file."""
 
-Fingerprint = tuple[tuple[str, int, int], ...]
-"""Path, time of change (ns) and size of each file a bundle is read from."""
+Fingerprint = tuple[tuple[str, *tuple[int, ...]], ...]
+"""Path, inode, size and times of change (ns) of each file a bundle is read from or refused for.
+
+The time of the content alone would not do, for copies may keep it; that of the inode nobody sets.
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,7 +151,7 @@ def _told(wrong: Sequence[str]) -> str:
     return "\n".join([*told, *more])
 
 
-def _seen(folder: Path) -> Iterator[tuple[str, int, int]]:
+def _seen(folder: Path) -> Iterator[tuple[str, *tuple[int, ...]]]:
     """Every file of a folder that a bundle is read from or refused for; one that goes while we look is not there."""
     try:
         paths = meant(folder)
@@ -159,4 +162,4 @@ def _seen(folder: Path) -> Iterator[tuple[str, int, int]]:
             found = path.stat()
         except OSError:
             continue
-        yield str(path), found.st_mtime_ns, found.st_size
+        yield str(path), found.st_ino, found.st_size, found.st_mtime_ns, found.st_ctime_ns

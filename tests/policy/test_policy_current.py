@@ -2,6 +2,7 @@
 
 import json
 import os
+import time
 from dataclasses import replace
 from pathlib import Path
 
@@ -148,3 +149,19 @@ def test_a_fingerprint_changes_with_the_files(tmp_path: Path) -> None:
         seen.append(held.fingerprint())
     assert len(set(seen)) == len(changes) + 1
     assert bundles(tmp_path / "none").fingerprint() == ()
+
+
+def test_a_fingerprint_does_not_rest_on_what_copies_keep(tmp_path: Path) -> None:
+    """Other text of the same length is seen, written in place or moved there, also when it has the old one's time."""
+    file = write(tmp_path, p=OPEN) / "p.yaml"
+    held, was = bundles(tmp_path), file.stat()
+    before = held.fingerprint()
+    time.sleep(0.02)  # the system's own clock of files goes in steps of some milliseconds
+    file.write_text(file.read_text().replace("allow: all", "allow: any"))
+    os.utime(file, ns=(was.st_atime_ns, was.st_mtime_ns))
+    edited = held.fingerprint()
+    (tmp_path / "new").write_text(file.read_text())
+    os.utime(tmp_path / "new", ns=(was.st_atime_ns, was.st_mtime_ns))
+    (tmp_path / "new").rename(file)
+    assert (file.stat().st_mtime_ns, file.stat().st_size) == (was.st_mtime_ns, was.st_size)
+    assert len({before, edited, held.fingerprint()}) == 3
