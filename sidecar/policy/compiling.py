@@ -20,10 +20,9 @@ from sidecar.cel import (
 )
 from sidecar.errors import Finding
 from sidecar.policy.load import Expression, MaskDocument, PolicyDocument, RuleDocument
+from sidecar.policy.maskable import always_there, mask_refusal
 from sidecar.policy.rules import Mask, Policy, Rule, judged_as_stored
-from sidecar.records.canonical import nullable_branch
 from sidecar.records.kind import Kind
-from sidecar.validated import nearest
 
 TENANT_SCHEMA: Mapping[str, Any] = {
     "type": "object",
@@ -32,7 +31,6 @@ TENANT_SCHEMA: Mapping[str, Any] = {
     "additionalProperties": False,
 }
 VARIABLES = ("record", "tenant", "caller", "now_ms")
-NEVER_MASKED = ("run_id", "status")
 
 
 @dataclass(frozen=True)
@@ -138,13 +136,13 @@ class _Work:
     def mask(self, document: MaskDocument) -> Mask | None:
         """One redaction, when the kind's records can do without the field."""
         path = tuple(document.path.split("."))
-        refusal = _refusal(self._typing.kind, path)
+        refusal = mask_refusal(self._typing.kind, path)
         if refusal is not None:
             source = self._parsed.policy.source
             self._problems.add(source.finding(document.field.at, refusal), self._typing.kind.name)
             return None
         rule = self._rule("redact", f"redact {document.path}", document.unless)
-        return Mask(path, _always_there(self._typing.kind, path), rule) if rule is not None else None
+        return Mask(path, always_there(self._typing.kind, path), rule) if rule is not None else None
 
     def _rule(self, effect: Literal["allow", "deny", "redact"], name: str, expression: Expression) -> Rule | None:
         tree = self._parsed.trees.get(expression)
@@ -175,40 +173,3 @@ class _Work:
             for error in errors.errors:
                 self._problems.add(expression.finding(error.span.offset, error.message), self._typing.kind.name)
             return None
-
-
-def _refusal(kind: Kind, path: tuple[str, ...]) -> str | None:
-    """Why a field of a kind cannot be masked, if so."""
-    schema: Mapping[str, Any] = kind.schema
-    for place, name in enumerate(path):
-        schema = nullable_branch(schema)
-        known = schema.get("properties")
-        if schema.get("type") == "array":
-            return f"{'.'.join(path[:place])!r} is a list; mask it as a whole"
-        if isinstance(known, Mapping) and name not in known and schema.get("additionalProperties") is False:
-            return f"{'.'.join(path)!r} is not a field of this kind{nearest(name, known)}"
-        schema = known.get(name, {}) if isinstance(known, Mapping) else {}
-    needed = {**dict.fromkeys(NEVER_MASKED, "it names or sorts records"), **_needed(kind)}
-    for dotted, why in needed.items():
-        parts = tuple(dotted.split("."))
-        if parts[: len(path)] == path or path[: len(parts)] == parts:
-            return f"{'.'.join(path)!r} cannot be masked: {why}"
-    return None
-
-
-def _needed(kind: Kind) -> dict[str, str]:
-    """The fields that pages and cursors are made of."""
-    key = dict.fromkeys(kind.id, "it is the record's key")
-    order = {pointer: "records are sorted by it" for order in kind.order for pointer in order.pointers}
-    pointers = {**order, **key, kind.tenant: "it is the record's tenant"}
-    return {pointer.strip("/").replace("/", "."): why for pointer, why in pointers.items()}
-
-
-def _always_there(kind: Kind, path: tuple[str, ...]) -> bool:
-    """Whether every record that has the field's parent has the field: it is required, or output as null or default."""
-    schema: Mapping[str, Any] = kind.schema
-    for name in path[:-1]:
-        schema = nullable_branch(schema).get("properties", {}).get(name, {})
-    schema = nullable_branch(schema)
-    own = schema.get("properties", {}).get(path[-1], {})
-    return path[-1] in schema.get("required", ()) or ("default" in own and "x-sidecar" not in own)

@@ -15,10 +15,8 @@ from sidecar.records.explain import Explainer
 from sidecar.records.kind import Kind, Kinds
 from sidecar.records.places import at, names
 from sidecar.records.prepare import Faults, Preparer
-from sidecar.records.projection import PROJECTIONS, Projected, Projection, lost_scope
+from sidecar.records.projection import Projected, lost_scope, projection_of
 from sidecar.records.store import Prepared
-
-_NO_PROJECTION = Projection()
 
 
 class Intake:
@@ -92,7 +90,7 @@ class _Gate:
         self._kind = kind
         self._scope_goes = kind.projection == "automation_run"  # with the definition, when a run ends
         self._forgets = forgets and self._scope_goes
-        self._projection = PROJECTIONS[kind.projection] if kind.projection else _NO_PROJECTION
+        self._projection = projection_of(kind)
         shared = {names(pointer)[0] for pointer in kind.label}
         self._served = _Form(kind.schema, shared)
         self._source = _Form(kind.source_schema, shared) if self._projection.project else self._served

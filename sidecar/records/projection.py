@@ -9,6 +9,7 @@ import orjson
 
 from sidecar.records.enterprise import ScopeInput, metadata_scope, normalised, whole_scope
 from sidecar.records.forms import WHITE_SPACE, unit_id
+from sidecar.records.kind import Kind
 
 PHASES: Mapping[str, str] = {
     "queued": "queued",
@@ -73,13 +74,14 @@ class Projection:
 
     ``project`` takes a valid source record in canonical form (raises ScopeFault); ``settle`` brings a valid projected
     record to its final form; ``complete`` adds to a raw record of an unprojected shape what it lacks. ``tenant`` is
-    where the source keeps its tenant.
+    where the source keeps its tenant. ``fixed`` are the properties that come out the same for every record.
     """
 
     tenant: str | None = None
     project: Callable[[dict[str, Any]], Projected] | None = None
     settle: Callable[[dict[str, Any]], dict[str, Any]] | None = None
     complete: Callable[[dict[str, Any]], dict[str, Any]] | None = None
+    fixed: tuple[str, ...] = ()
 
 
 def observed_phase(run_id: str, phase: str, status: str, at_ms: int, phase_id: str | None) -> dict[str, Any]:
@@ -245,8 +247,13 @@ def _snapshot(raw: dict[str, Any]) -> dict[str, Any]:
 
 
 PROJECTIONS: Mapping[str, Projection] = {
-    "automation_run": Projection("/tenant_context", automation_run, settle=_settled),
-    "workflow_run": Projection("/tenant_context", workflow_run),
+    "automation_run": Projection("/tenant_context", automation_run, settle=_settled, fixed=("kind",)),
+    "workflow_run": Projection("/tenant_context", workflow_run, fixed=("kind",)),
     "snapshot": Projection(complete=_snapshot),
 }
 """Every projection that a kind's annotation may name."""
+
+
+def projection_of(kind: Kind) -> Projection:
+    """The projection of a kind; one that changes nothing where its annotation names none."""
+    return PROJECTIONS[kind.projection] if kind.projection else Projection()

@@ -1,4 +1,4 @@
-"""Masks below values of no declared shape: whatever stands there, nothing of the masked name is shown or found."""
+"""Masks: nothing of the masked name is shown or found, whatever stands there, and what cannot be hidden is refused."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -9,9 +9,12 @@ import orjson
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from policy_files import ACME, bundle_of, new_store, note, policy, seen
+from policy_files import ACME, bundle_of, new_store, note, policy, seen, write
+from shipped_kinds import kinds
 
+from sidecar.errors import PolicyError
 from sidecar.identity.caller import Caller
+from sidecar.policy.bundle import build
 from sidecar.policy.counting import by_record
 from sidecar.policy.explain import Explainer
 from sidecar.policy.judge import Judge
@@ -96,3 +99,15 @@ async def test_no_filter_finds_what_is_masked_in_a_list(tmp_path: Path) -> None:
             (page,) = await snap.read([Read("note", 10, (Is("free", ("4111",)),))], verdicts)
             assert list(page.rows) == []
     await store.close()
+
+
+@pytest.mark.parametrize("kind", ["automation_run", "workflow_run"])
+def test_what_a_kind_tells_by_itself_cannot_be_masked(tmp_path: Path, kind: str) -> None:
+    """A mask on a property that every record of its kind has alike is an error: whoever asks by kind is told it."""
+
+    def masked(name: str) -> Path:
+        return write(tmp_path, p=policy("p", "allow all: true", redact=["record.kind: false"], applies_to=f"[{name}]"))
+
+    with pytest.raises(PolicyError, match=f"'kind' cannot be masked: every record .* the same \\(kind {kind}\\)"):
+        build([masked(kind)], kinds())
+    assert build([masked("org_unit")], kinds()).kinds["org_unit"].policies[0].masks  # its records differ in theirs

@@ -8,7 +8,7 @@ from phase_history import phase_observed
 from record_samples import ABSENT, LEAST, RESOURCE, TENANT, accepted, refused, with_value
 from shipped_kinds import intake
 
-from sidecar.records.projection import ALLOWED_NEXT, PHASES
+from sidecar.records.projection import ALLOWED_NEXT, PHASES, PROJECTIONS
 
 AUTOMATION = LEAST["automation_run"]
 WORKFLOW = LEAST["workflow_run"]
@@ -70,6 +70,13 @@ def test_every_status_has_its_phase(status: str, phase: str) -> None:
     assert record["phase"] == phase
     assert record["allowed_next_phases"] == list(ALLOWED_NEXT[phase])
     assert record["phase_history"] == phase_observed("r", phase, status, 10)
+
+
+@pytest.mark.parametrize(("kind", "fixed"), [("automation_run", "automation_v2"), ("workflow_run", "workflow")])
+def test_a_fixed_property_is_the_same_for_every_record(kind: str, fixed: str) -> None:
+    """What a projection calls fixed comes out alike, whatever the source says."""
+    assert PROJECTIONS[kind].fixed == ("kind",)
+    assert {run(kind, run_id=name, status=name)["kind"] for name in ("queued", "running", "failed")} == {fixed}
 
 
 @pytest.mark.parametrize(("phase", "following"), NEXT)
