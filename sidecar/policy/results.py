@@ -40,13 +40,14 @@ class Coverage:
 
 @dataclass(frozen=True, slots=True)
 class SuiteResult:
-    """One suite, run."""
+    """One suite, run. ``strangers`` are callers of tenants that none of its records is of: they see nothing."""
 
     name: str
     path: str
     cases: tuple[Case, ...] = ()
     coverage: tuple[Coverage, ...] = ()
     findings: tuple[Finding, ...] = ()
+    strangers: tuple[str, ...] = ()
 
     @property
     def passed(self) -> bool:
@@ -78,6 +79,8 @@ def tree(results: Results, *, coverage: bool = False) -> Iterator[str]:
             yield from (f"    {failure}" for failure in case.failures)
         for finding in suite.findings:
             yield from (f"  {line}" for line in str(finding).splitlines())
+        for caller in suite.strangers:
+            yield f"  note: no record here is of the tenant of {caller}, so it proves the tenant wall only"
         for rule in suite.coverage if coverage else ():
             seen = "constant" if rule.constant else ", ".join(sorted(str(value).lower() for value in rule.seen))
             yield f"  {rule.rule}: {seen or 'never seen'}"
@@ -94,6 +97,7 @@ def as_json(results: Results) -> dict[str, Any]:
                 "suite": suite.name,
                 "path": suite.path,
                 "passed": suite.passed,
+                "strangers": list(suite.strangers),
                 "cases": [
                     {
                         "caller": case.caller,

@@ -82,7 +82,7 @@ def _running(
         cases += [case] if holding is None or holding in case.name else []
     coverage = suite.coverage()
     findings = () if holding else tuple(suite.uncovered(coverage))
-    return SuiteResult(stem, str(path), tuple(cases), coverage, findings)
+    return SuiteResult(stem, str(path), tuple(cases), coverage, findings, () if holding else suite.strangers)
 
 
 @dataclass(frozen=True)
@@ -127,6 +127,12 @@ class Suite:
     def callers(self) -> Mapping[str, Caller]:
         """The callers with the authority that the suite's own catalogue records give them."""
         return {name: self._caller(claims) for name, claims in self.document.callers.items()}
+
+    @property
+    def strangers(self) -> tuple[str, ...]:
+        """The callers of tenants that no record is of."""
+        tenants = {record.tenant for record in self.records.values()}
+        return tuple(name for name, caller in self.callers.items() if caller.tenant not in tenants)
 
     def coverage(self) -> tuple[Coverage, ...]:
         """What the cases judged so far have seen of each rule of the suite's policy."""

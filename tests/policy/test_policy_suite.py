@@ -53,7 +53,8 @@ def result(folder: Path, suite: str = SUITE, rules: str = RULES) -> SuiteResult:
 def test_a_suite_passes(tmp_path: Path) -> None:
     """A suite that says what is so passes, each caller before each record, another tenant's caller seeing nothing."""
     found = result(tmp_path)
-    assert list(tree(run(bundle_of(tmp_path)))) == ["p: ok, 9 cases, 0 failed"] + [
+    wall = "  note: no record here is of the tenant of eva, so it proves the tenant wall only"
+    assert list(tree(run(bundle_of(tmp_path)))) == ["p: ok, 9 cases, 0 failed", wall] + [
         str(note) for note in bundle_of(tmp_path).notes
     ]
     assert found.passed
@@ -158,6 +159,18 @@ def test_a_text_chooses_cases(tmp_path: Path) -> None:
     found = run(bundle_of(tmp_path, p=RULES, p_test=SUITE), holding="bob/ours", witness=False)
     assert [case.name for suite in found.suites for case in suite.cases] == ["p/bob/ours"]
     assert found.passed
+
+
+def test_a_caller_of_no_record_s_tenant_is_named(tmp_path: Path) -> None:
+    """Whoever is of a tenant that no record of the suite is of is named, and the suite fails for it neither way."""
+    assert (result(tmp_path / "a").strangers, result(tmp_path / "a").passed) == (("eva",), True)
+    misspelt = SUITE.replace(f"bob: {{tenant: {HOME}", "bob: {tenant: {org_id: amce, workspace_id: main}")
+    assert result(tmp_path / "b", misspelt).strangers == ("bob", "eva")
+    known = SUITE.replace(
+        "legal, author: ada}",
+        f"legal, author: ada}}\n  far:\n    kind: note\n    record: {{note_id: far, tenant_context: {OTHER}, at: 1, code: c, unit: x, author: y}}",
+    )
+    assert result(tmp_path / "c", known).strangers == ()
 
 
 def test_results_are_told_in_three_forms(tmp_path: Path) -> None:
