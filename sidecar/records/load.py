@@ -90,7 +90,7 @@ class Load:
         Raises FindingsError for a file that does not read whole, RecordConflict when another writer came first.
         """
         loaded = Loaded()
-        with closing(Spool(self.intake)) as spool, closing(Ledger(self.kinds)) as ledger:
+        with closing(Spool(self.kinds, self.intake)) as spool, closing(Ledger(self.kinds)) as ledger:
             reading = _Reading(self, loaded, spool, ledger)
             await reading.read(sources)
             loaded.dropped = dict(sorted(self.intake.dropped.items()))

@@ -11,6 +11,7 @@ import orjson
 
 from sidecar.errors import StoreError
 from sidecar.records.ingest import Intake
+from sidecar.records.kind import Kinds
 from sidecar.records.sources import Placed
 from sidecar.records.store import Prepared, Tenant
 
@@ -18,6 +19,9 @@ MEMORY_BYTES = 64 * 1024 * 1024
 """How much is kept in memory."""
 _KEPT = slice(Prepared._fields.index("key"), Prepared._fields.index("line"))
 """What is kept of a record as it is; its kind and tenant are told once for many."""
+_TURN = {"membership": 0, "catalogue": 1, None: 2}
+_ORDER = b"catalogue first"
+"""Part of every load's id: how many records an interrupted load had stored means nothing in another order."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,12 +35,16 @@ class _Chunk:
 
 
 class Spool:
-    """Records, added in small batches of one kind; read kind by kind in great ones, in the order they came."""
+    """Records, added in small batches of one kind; read kind by kind in great ones, in the order they came.
 
-    def __init__(self, intake: Intake) -> None:
+    What decides who sees the others is read first: memberships, then the rest of the catalogue.
+    """
+
+    def __init__(self, kinds: Kinds, intake: Intake) -> None:
+        self._kinds = kinds
         self._intake = intake
         self._file = tempfile.SpooledTemporaryFile(max_size=MEMORY_BYTES)  # noqa: SIM115 - closed by ``close``
-        self._hash = hashlib.sha256()
+        self._hash = hashlib.sha256(_ORDER)
         self._chunks: dict[str, list[_Chunk]] = {}
         self.records = 0
 
@@ -66,12 +74,13 @@ class Spool:
         self.records += len(batch)
 
     def batches(self, most: int, most_bytes: int) -> Iterator[list[Placed]]:
-        """Every record, by kind; a batch is no greater than one that was added, or than the two bounds.
+        """Every record, by kind, those first by which the others are judged.
 
+        A batch is no greater than one that was added, or than the two bounds.
         The line of a record is now its place in its batch, from 1.
         """
-        for kind, chunks in self._chunks.items():
-            for group in _grouped(chunks, most, most_bytes):
+        for kind in sorted(self._chunks, key=lambda name: _TURN[self._kinds[name].authority]):
+            for group in _grouped(self._chunks[kind], most, most_bytes):
                 batch: list[Placed] = []
                 for chunk in group:
                     batch += self._read(kind, chunk, len(batch) + 1)

@@ -19,7 +19,7 @@ from sidecar.records.load import BATCH
 
 pytestmark = pytest.mark.usefixtures("store_name")
 
-NUMBER = 4 * BATCH + 7
+NUMBER = 2 * BATCH + 7
 
 
 @pytest.fixture(scope="module")

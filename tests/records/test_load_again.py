@@ -2,6 +2,7 @@
 
 import io
 from collections.abc import AsyncIterator, Sequence
+from contextlib import suppress
 from functools import partial
 from itertools import permutations
 from pathlib import Path
@@ -24,6 +25,8 @@ pytestmark = pytest.mark.usefixtures("store_name")
 Record = dict[str, Any]
 Rounds = list[list[Record]]
 
+MEMBERSHIP = "org_unit_membership"
+TENANT = Tenant("acme", "main")
 UPDATED = (50, 50, 100)
 """When the versions of a record say that they were written."""
 
@@ -85,7 +88,7 @@ class All:
 
 async def stored(store: Store, kind: str) -> list[Record]:
     """Every stored record."""
-    async with store.snapshot(Tenant("acme", "main")) as snap:
+    async with store.snapshot(TENANT) as snap:
         labels = frozenset(label for label, _ in await snap.labels(kind, 0))
         [page] = await snap.read([Read(kind, 1_000)], All(labels))
     return [row.record() for row in page.rows]
@@ -165,3 +168,40 @@ async def test_a_changed_record_keeps_its_load_out(store: Store, arranged: Any) 
         assert outcome.stored is not differs
         known = known if differs else offered
         assert {one["event_id"]: one["event_type"] for one in await stored(store, "event")} == known
+
+
+class Stopped(Exception):  # noqa: N818 - a word from outside, not a fault
+    """The load is interrupted."""
+
+
+class Stopping(Nobody):
+    """Ends a load once so many batches are stored."""
+
+    def __init__(self, batches: int) -> None:
+        self._left = batches
+        self._storing = False
+
+    def stage(self, name: str, unit: str, total: int | None) -> None:
+        """Wait for the stage that stores."""
+        self._storing = name == "storing"
+
+    def advance(self, units: int) -> None:
+        """One batch is stored."""
+        self._left -= self._storing
+        if not self._left:
+            raise Stopped
+
+
+async def test_who_belongs_to_what_is_stored_before_what_they_see(store: Store) -> None:
+    """An interrupted load has stored memberships first: without one, whoever says nothing of units is an operator."""
+    runs = [{**LEAST["event"], "event_id": f"e{number}"} for number in range(2 * len(ORDERS))]
+    named = [("event", runs), ("org_unit", [LEAST["org_unit"]]), (MEMBERSHIP, [LEAST[MEMBERSHIP]])]
+    texts = {kind: b"\n".join(map(orjson.dumps, records)) for kind, records in named}
+    files = [Lines(kind, partial(io.BytesIO, text), kind) for kind, text in texts.items()]
+    seen = []
+    for batches in range(1, 4):
+        with suppress(Stopped):
+            await Load(kinds(), intake(), store, Stopping(batches)).run(files)
+        async with store.snapshot(TENANT) as snap:
+            seen.append({kind for kind, _ in named if await snap.labels(kind, 0)})
+    assert seen == [{MEMBERSHIP}, {MEMBERSHIP, "org_unit"}, {MEMBERSHIP, "org_unit", "event"}]

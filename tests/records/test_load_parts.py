@@ -42,7 +42,7 @@ def ledger() -> Iterator[Ledger]:
 
 def spooled(batches: list[list[Placed]], most: int = 1, most_bytes: int = 2**20) -> tuple[list[list[Placed]], str]:
     """What a spool gives back, and its content's id."""
-    with closing(Spool(intake())) as spool:
+    with closing(Spool(kinds(), intake())) as spool:
         for batch in batches:
             spool.add(batch)
         assert spool.records == sum(map(len, batches))
