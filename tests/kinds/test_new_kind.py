@@ -85,13 +85,14 @@ def test_an_integer_that_no_record_holds_equals_none(sidecar: Commands, tmp_path
     assert sidecar.run("load", *options, "-", given=lines(*tickets)).code == 0
     with sidecar.serving(*options) as server:
 
-        def ids(priority: int) -> list[str]:
-            status, page = server.get(f"/v1/records/ticket?priority={priority}", **OPERATOR)
+        def ids(priority: int, more: str = "") -> list[str]:
+            status, page = server.get(f"/v1/records/ticket?priority={priority}{more}", **OPERATOR)
             assert status == 200, page
             return [record["ticket_id"] for record in page["records"]]
 
         assert [ids(priority) for priority in (greatest, least, least + 1)] == [["T-0"], ["T-1"], ["T-2"]]
-        assert [ids(priority) for priority in (greatest + 1, 2**64 - 1, least - 1, 1 - 2**64)] == [[]] * 4
+        beyond = (greatest + 1, 2**64 - 1, least - 1, 1 - 2**64)
+        assert [ids(priority, more) for priority in beyond for more in ("", "&status=open")] == [[]] * 8
 
 
 def _shown(record: dict[str, object]) -> dict[str, object]:

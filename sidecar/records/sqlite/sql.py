@@ -135,7 +135,7 @@ def equality(path: Path, tenant_id: int, where: Is) -> Clause:
     """The column holds one of the values."""
     column = path.table.columns[where.column]
     values = tuple(comparable(column, value) for value in where.values)
-    marks = ", ".join("?" * len(values))
+    marks = ", ".join("?" * len(values)) or "NULL"  # nothing equals; over an empty list SQLite forgets other conditions
     if column.many:
         table = path.table.list_table(column.name)
         chosen = f"SELECT _row FROM {table} WHERE _tenant = ? AND _value IN ({marks})"
