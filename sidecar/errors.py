@@ -86,10 +86,14 @@ class PolicyError(FindingsError):
 
 
 class RecordConflict(SidecarError):  # noqa: N818 - the word users know
-    """An append-only record came again with other content; nothing was stored."""
+    """An append-only record came again with other content; of those offered with it nothing was stored.
 
-    def __init__(self, rejects: Sequence[Reject]) -> None:
-        super().__init__(f"{len(rejects)} append-only record(s) differ from what is stored")
+    ``before`` are records of the same load that were stored before them.
+    """
+
+    def __init__(self, rejects: Sequence[Reject], before: int = 0) -> None:
+        kept = f"; {before} record(s) before them are stored already" if before else ""
+        super().__init__(f"{len(rejects)} append-only record(s) differ from what is stored{kept}")
         self.rejects = tuple(rejects)
 
 

@@ -89,7 +89,7 @@ def _load(verbs: Any, shared: argparse.ArgumentParser) -> None:
         shared,
         "load",
         "load",
-        "Validate records and store them, all of them or none.",
+        "Validate records, and once all of them are valid store them.",
         "sidecar load records.ndjson\nproduce | sidecar load -\nsidecar load records/ --keep-going\n"
         "sidecar load --from-runtime /var/lib/runtime",
     )

@@ -131,7 +131,7 @@ class Load:
             for place, message in differing.items():
                 refuse(self.watcher, loaded, batch[place - 1], message)
             if not self.keep_going:
-                raise
+                raise RecordConflict(error.rejects, before=mark.behind) from None
             left = [placed.record for place, placed in enumerate(batch, 1) if place not in differing]
             return await self.store.put(left, mark)
 

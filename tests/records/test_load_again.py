@@ -1,7 +1,9 @@
 """What comes twice in a load, or in two: the write rule of its kind decides, wherever the two stand."""
 
+import asyncio
 import io
 from collections.abc import AsyncIterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from functools import partial
 from itertools import permutations
@@ -11,14 +13,15 @@ from typing import Any
 import orjson
 import pytest
 import stores
-from record_samples import LEAST
+from record_samples import LEAST, accepted
 from shipped_kinds import intake, kinds
 
+from sidecar.errors import RecordConflict
 from sidecar.records import load as loading
 from sidecar.records.load import Load, Loaded, Refused
 from sidecar.records.reading import Lanes, Read, Row
 from sidecar.records.sources import Lines
-from sidecar.records.store import Store, Tenant
+from sidecar.records.store import Prepared, Store, Tenant
 
 pytestmark = pytest.mark.usefixtures("store_name")
 
@@ -205,3 +208,30 @@ async def test_who_belongs_to_what_is_stored_before_what_they_see(store: Store) 
         async with store.snapshot(TENANT) as snap:
             seen.append({kind for kind, _ in named if await snap.labels(kind, 0)})
     assert seen == [{MEMBERSHIP}, {MEMBERSHIP, "org_unit"}, {MEMBERSHIP, "org_unit", "event"}]
+
+
+class Overtaken(Nobody):
+    """Another process stores records while a load begins to store its own."""
+
+    def __init__(self, path: Path, *records: Prepared) -> None:
+        self._path, self._records = path, records
+
+    def stage(self, name: str, unit: str, total: int | None) -> None:
+        """Store them, when everything was found to be new."""
+        if name == "storing":
+            with ThreadPoolExecutor(1) as elsewhere:
+                elsewhere.submit(asyncio.run, self._store()).result()
+
+    async def _store(self) -> None:
+        async with stores.opened(self._path, kinds(), intake().accept) as store:
+            await store.put(self._records)
+
+
+async def test_a_load_that_was_overtaken_says_what_it_has_stored(store: Store, tmp_path: Path) -> None:
+    """Where another writer came first with an append-only record, what was stored before it stays, and is counted."""
+    texts = {"org_unit": orjson.dumps(LEAST["org_unit"]), "event": orjson.dumps(LEAST["event"])}
+    files = [Lines(kind, partial(io.BytesIO, text), kind) for kind, text in texts.items()]
+    other = Overtaken(tmp_path / "s.db", accepted("event", {**LEAST["event"], "event_type": "other"}))
+    with pytest.raises(RecordConflict, match=r"1 append-only .*; 1 record\(s\) before them are stored already"):
+        await Load(kinds(), intake(), store, other).run(files)
+    assert await stored(store, "org_unit")
