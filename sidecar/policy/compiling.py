@@ -20,7 +20,7 @@ from sidecar.cel import (
 )
 from sidecar.errors import Finding
 from sidecar.policy.load import Expression, MaskDocument, PolicyDocument, RuleDocument
-from sidecar.policy.maskable import always_there, mask_refusal
+from sidecar.policy.maskable import always_there, copies, mask_refusal
 from sidecar.policy.rules import Mask, Policy, Rule, judged_as_stored
 from sidecar.records.kind import Kind
 
@@ -102,13 +102,13 @@ def compiled_policy(parsed: Parsed, typing: Typing, problems: Problems) -> Polic
     work = _Work(parsed, typing, problems)
     policy = parsed.policy
     rules = [(rule, work.rule(rule)) for rule in policy.rules if _speaks_of(rule, typing.kind.name)]
-    masks = [work.mask(mask) for mask in policy.masks]
+    masks = [mask for document in policy.masks for mask in work.masks(document)]
     return Policy(
         name=policy.name.text,
         path=policy.source.path,
         allows=tuple(rule for document, rule in rules if rule is not None and document.effect == "allow"),
         denies=tuple(rule for document, rule in rules if rule is not None and document.effect == "deny"),
-        masks=tuple(mask for mask in masks if mask is not None),
+        masks=tuple(masks),
     )
 
 
@@ -133,16 +133,15 @@ class _Work:
         """One allow or deny."""
         return self._rule(document.effect, document.name.text, document.when)
 
-    def mask(self, document: MaskDocument) -> Mask | None:
-        """One redaction, when the kind's records can do without the field."""
-        path = tuple(document.path.split("."))
-        refusal = mask_refusal(self._typing.kind, path)
+    def masks(self, document: MaskDocument) -> list[Mask]:
+        """One redaction, when the kind's records can do without the field, and the same of what else tells it."""
+        kind, path = self._typing.kind, tuple(document.path.split("."))
+        refusal = mask_refusal(kind, path)
         if refusal is not None:
-            source = self._parsed.policy.source
-            self._problems.add(source.finding(document.field.at, refusal), self._typing.kind.name)
-            return None
+            self._problems.add(self._parsed.policy.source.finding(document.field.at, refusal), kind.name)
+            return []
         rule = self._rule("redact", f"redact {document.path}", document.unless)
-        return Mask(path, always_there(self._typing.kind, path), rule) if rule is not None else None
+        return [Mask(one, always_there(kind, one), rule) for one in (path, *copies(kind, path))] if rule else []
 
     def _rule(self, effect: Literal["allow", "deny", "redact"], name: str, expression: Expression) -> Rule | None:
         tree = self._parsed.trees.get(expression)

@@ -1,6 +1,6 @@
-"""Which fields of a kind can be masked, and what takes the place of a masked one."""
+"""Which fields of a kind can be masked, which others tell the same, and what takes the place of a masked one."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from sidecar.records.canonical import nullable_branch
@@ -37,6 +37,11 @@ def _needed(kind: Kind) -> dict[str, str]:
     pointers = {**order, **key, kind.tenant: "it is the record's tenant"}
     named = dict.fromkeys(NEVER_MASKED, "it names or sorts records")
     return {**named, **fixed} | {pointer.strip("/").replace("/", "."): why for pointer, why in pointers.items()}
+
+
+def copies(kind: Kind, path: tuple[str, ...]) -> Iterator[tuple[str, ...]]:
+    """The other fields of a kind that tell what stands at a path, because its projection made them of it."""
+    return ((name,) for name in projection_of(kind).copies.get(path[0], ()))
 
 
 def always_there(kind: Kind, path: tuple[str, ...]) -> bool:

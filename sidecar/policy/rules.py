@@ -44,7 +44,7 @@ class Rule:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Mask:
-    """One redaction. ``required``: the record always has the field, so that null takes its place.
+    """One field that a redaction masks. ``required``: the record always has the field, so that null takes its place.
 
     ``quoted`` is the field's name as it stands in a document that has it.
     """
@@ -84,11 +84,10 @@ class Policy:
 
     @property
     def rules(self) -> Iterator[Rule]:
-        """Every condition, masks included."""
+        """Every condition, masks included; one of several masks comes once."""
         yield from self.allows
         yield from self.denies
-        for mask in self.masks:
-            yield mask.rule
+        yield from dict.fromkeys(mask.rule for mask in self.masks)
 
 
 @dataclass(frozen=True)

@@ -74,7 +74,8 @@ class Projection:
 
     ``project`` takes a valid source record in canonical form (raises ScopeFault); ``settle`` brings a valid projected
     record to its final form; ``complete`` adds to a raw record of an unprojected shape what it lacks. ``tenant`` is
-    where the source keeps its tenant. ``fixed`` are the properties that come out the same for every record.
+    where the source keeps its tenant. ``fixed`` are the properties that come out the same for every record, ``copies``
+    the properties that tell the value of another one too: they are masked with it.
     """
 
     tenant: str | None = None
@@ -82,6 +83,7 @@ class Projection:
     settle: Callable[[dict[str, Any]], dict[str, Any]] | None = None
     complete: Callable[[dict[str, Any]], dict[str, Any]] | None = None
     fixed: tuple[str, ...] = ()
+    copies: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
 
 def observed_phase(run_id: str, phase: str, status: str, at_ms: int, phase_id: str | None) -> dict[str, Any]:
@@ -246,10 +248,24 @@ def _snapshot(raw: dict[str, Any]) -> dict[str, Any]:
     return record
 
 
+_OF_PHASE = {"phase": ("phase_history", "allowed_next_phases")}
+_OF_RUN = {
+    **_OF_PHASE,
+    "current_phase_id": ("active_wait_id", "phase_history"),
+    "active_wait_id": ("current_phase_id", "phase_history"),
+}
+_OF_AUTOMATION = {
+    **_OF_RUN,
+    **dict.fromkeys(("automation_id", "workflow_definition_snapshot_hash"), ("workflow_definition_version",)),
+}
+_OF_SNAPSHOT = {**_OF_PHASE, **dict.fromkeys(("phase_id", "created_at_ms"), ("phase_history",))}
+
 PROJECTIONS: Mapping[str, Projection] = {
-    "automation_run": Projection("/tenant_context", automation_run, settle=_settled, fixed=("kind",)),
-    "workflow_run": Projection("/tenant_context", workflow_run, fixed=("kind",)),
-    "snapshot": Projection(complete=_snapshot),
+    "automation_run": Projection(
+        "/tenant_context", automation_run, settle=_settled, fixed=("kind",), copies=_OF_AUTOMATION
+    ),
+    "workflow_run": Projection("/tenant_context", workflow_run, fixed=("kind",), copies=_OF_RUN),
+    "snapshot": Projection(complete=_snapshot, copies=_OF_SNAPSHOT),
 }
 """Every projection that a kind's annotation may name."""
 

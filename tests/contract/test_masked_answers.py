@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 from acme_asking import AUDITOR, FAY, NONA, OPERATOR, choose, run_ids, stored
-from acme_records import audit, dead_letter, decision, effect, ids, wait, workflow_run
+from acme_records import audit, automation_run, dead_letter, decision, effect, ids, wait, workflow_run
 from masking import masking
 from routes import RELIABILITY, RUNS
 from serving import Served, Who, served
@@ -122,3 +122,16 @@ async def test_the_answer_to_a_choice_is_masked_and_the_record_is_not(tmp_path: 
         kept = await stored(sidecar, "dead_letter/d")
         assert (kept["reason"], kept["metadata"]) == ("the account number", {"kept": True})
         assert kept["status"] == "linked_to_compensation"
+
+
+async def test_the_copies_of_a_masked_value_are_masked(tmp_path: Path) -> None:
+    """What our own projection repeats of a masked property is in no answer about the run."""
+    bundles = masking(tmp_path / "policies", {"automation_run": ["current_phase_id"]})
+    gate = {"node_id": "move-cash", "title": "Move it", "requested_at_ms": 1}
+    async with served(tmp_path, bundles=bundles) as sidecar:
+        await sidecar.take(automation_run("run", status="awaiting_approval", checkpoint={"awaiting_gate": gate}))
+        run = f"{RUNS}/run"
+        paths = (RUNS, run, f"{run}/observability", f"{run}/resume-plan", f"{run}/reliability")
+        for path in (*paths, "/v1/records/automation_run", "/v1/records/automation_run/run"):
+            assert "move-cash" not in json.dumps(await sidecar.get(path, AUDITOR)), path
+            assert "move-cash" in json.dumps(await sidecar.get(path, OPERATOR)), path
