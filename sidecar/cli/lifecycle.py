@@ -3,7 +3,7 @@
 import argparse
 from typing import Any
 
-from sidecar.cli.options import add_instant, add_json, add_verb
+from sidecar.cli.options import add_instant, add_json, add_verb, utf8
 
 _TENANT = "ORG/WS[/DEPLOYMENT]"
 _STATS = """Tell how many records there are of each kind, under how many labels, and what share of them callers see.
@@ -38,7 +38,7 @@ _EXIT_OF_ERASE = (
 def lifecycle_verbs(verbs: Any, shared: argparse.ArgumentParser) -> None:
     """Add the verbs."""
     stats = add_verb(verbs, shared, "stats", "stats", _STATS, "sidecar stats\nsidecar stats --tenant acme/main --bytes")
-    stats.add_argument("--tenant", metavar=_TENANT, help="only of this tenant, each part %%-encoded")
+    stats.add_argument("--tenant", type=utf8, metavar=_TENANT, help="only of this tenant, each part %%-encoded")
     stats.add_argument("--bytes", action="store_true", help="also weigh the documents; looks at every one")
     add_instant(stats)
     add_json(stats)
@@ -49,6 +49,7 @@ def lifecycle_verbs(verbs: Any, shared: argparse.ArgumentParser) -> None:
     add_instant(expire)
     add_json(expire)
     erase = add_verb(verbs, shared, "erase", "erase", _ERASE, "sidecar erase --tenant acme/main", _EXIT_OF_ERASE)
-    erase.add_argument("--tenant", metavar=_TENANT, required=True, help="whose records, each part %%-encoded")
+    about = "whose records, each part %%-encoded"
+    erase.add_argument("--tenant", type=utf8, metavar=_TENANT, required=True, help=about)
     erase.add_argument("--yes", action="store_true", help="do not ask; needed where nobody can be asked")
     add_json(erase)

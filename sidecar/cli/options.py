@@ -75,6 +75,15 @@ def add_json(verb: argparse.ArgumentParser) -> None:
     verb.add_argument("--json", action="store_true", help="answer in JSON, for programs")
 
 
+def utf8(text: str) -> str:
+    """A word that is sought in the store, where all is UTF-8; a path may be any bytes. Raises ArgumentTypeError."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        raise argparse.ArgumentTypeError(f"{text!r} is not UTF-8") from None
+    return text
+
+
 def _instant(text: str) -> int:
     """An instant as records hold it."""
     if not text.isascii() or not text.isdigit() or int(text) > LATEST_MS:

@@ -6,7 +6,7 @@ from importlib.metadata import version
 from typing import Any
 
 from sidecar.cli.lifecycle import lifecycle_verbs
-from sidecar.cli.options import BEFORE, CALLER, add_asking, add_instant, add_json, add_verb, shared_options, told
+from sidecar.cli.options import BEFORE, CALLER, add_asking, add_instant, add_json, add_verb, shared_options, told, utf8
 from sidecar.config_file import Flags
 from sidecar.http.early import before_serving
 
@@ -147,12 +147,13 @@ def _query(verbs: Any, shared: argparse.ArgumentParser) -> None:
     add_asking(verb)
     verb.add_argument(
         "--where",
+        type=utf8,
         action="append",
         metavar="FIELD=VALUE",
         default=[],
         help="keep records whose field has the value; may be repeated",
     )
-    verb.add_argument("--limit", metavar="N", help="how many records at most, 1 to 1000 (100)")
+    verb.add_argument("--limit", type=utf8, metavar="N", help="how many records at most, 1 to 1000 (100)")
 
 
 def _explain(verbs: Any, shared: argparse.ArgumentParser) -> None:
@@ -167,10 +168,14 @@ def _explain(verbs: Any, shared: argparse.ArgumentParser) -> None:
     )
     verb.add_argument("kind", metavar="KIND", help="the record's kind")
     verb.add_argument(
-        "id", metavar="ID", help="the record's id; the parts of a longer key are joined by /, each %%-encoded"
+        "id",
+        type=utf8,
+        metavar="ID",
+        help="the record's id; the parts of a longer key are joined by /, each %%-encoded",
     )
     add_asking(verb)
-    verb.add_argument("--tenant", metavar="ORG/WS[/DEPLOYMENT]", help="whose record it is (the caller's tenant)")
+    about = "whose record it is (the caller's tenant)"
+    verb.add_argument("--tenant", type=utf8, metavar="ORG/WS[/DEPLOYMENT]", help=about)
     add_json(verb)
 
 

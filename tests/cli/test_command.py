@@ -53,6 +53,28 @@ def test_a_wrong_command_line_is_exit_code_2(sidecar: Sidecar, words: tuple[str,
     assert "error: " in ran.err
 
 
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("query", "wait", "--as", "ann.json", "--where", "run_id=\udcff"),
+        ("query", "wait", "--as", "ann.json", "--limit", "\udcff"),
+        ("explain", "wait", "\udcff/w", "--as", "ann.json"),
+        ("explain", "wait", "r/w", "--as", "ann.json", "--tenant", "\udcff/w"),
+        ("stats", "--tenant", "\udcff/w"),
+        ("erase", "--tenant", "\udcff/w", "--yes"),
+    ],
+)
+def test_a_name_that_is_no_text_is_exit_code_2(sidecar: Sidecar, tmp_path: Path, words: tuple[str, ...]) -> None:
+    """A name in bytes that are not UTF-8 is a wrong command line, wherever it stands, and its option is told."""
+    caller(tmp_path / "ann.json")
+    assert sidecar("load", ndjson(tmp_path / "f", letter(1))).code == 0
+    ran = sidecar(*words)
+    assert (ran.code, ran.out) == (2, "")
+    option = next((word for word in reversed(words) if word in ("--where", "--limit", "--tenant")), "ID")
+    assert f"error: argument {option}: " in ran.err
+    assert ran.err.endswith("is not UTF-8\n")
+
+
 def test_options_stand_before_or_after_the_verb(sidecar: Sidecar, tmp_path: Path) -> None:
     """Settings count wherever they stand, and folders before the verb add to those after it."""
     file = ndjson(tmp_path / "f", letter(1))
