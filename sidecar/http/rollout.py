@@ -122,14 +122,15 @@ class Rollout:
             self._enforce()
 
     def _prove_on(self, proving: Steps[Proof], now: float) -> None:
-        """Take the next step of proving."""
+        """Take the next step of proving. Nothing that goes wrong there ends the supervisor."""
         try:
-            next(proving)
-        except StopIteration as end:
-            self._proving = None
-            self._proven(end.value, now)
+            try:
+                next(proving)
+            except StopIteration as end:
+                self._proving = None
+                self._proven(end.value, now)
         except Exception:
-            self._proving = None
+            self._proving = self._proof = None
             log.exception("the policies could not be read again; those in force stay")
 
     def _proven(self, proof: Proof, now: float) -> None:

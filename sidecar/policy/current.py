@@ -146,6 +146,8 @@ def _failures(suite: SuiteResult) -> Iterator[str]:
 
 
 def _told(wrong: Sequence[str]) -> str:
+    """What is wrong, bounded, and as text that can be sent: a file's name need not be."""
+    wrong = [said.encode("utf-8", "backslashreplace").decode() for said in wrong]
     told = [said if len(said) <= MOST_CHARACTERS else said[:MOST_CHARACTERS] + "…" for said in wrong[:MOST_TOLD]]
     more = [f"and {len(wrong) - MOST_TOLD} more"] if len(wrong) > MOST_TOLD else []
     return "\n".join([*told, *more])

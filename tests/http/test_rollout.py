@@ -270,3 +270,21 @@ def test_an_error_that_nobody_foresaw_ends_nothing(world: World, monkeypatch: py
     world.asked("r2")
     world.rollout.turn(1.0, asked=False)
     assert (world.in_force, world.orders, world.rollout.due(1.0)) == ("r1", [[], []], None)
+
+
+def test_what_cannot_be_told_ends_nothing(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """When what came of the files cannot be told to the workers those in force stay, and the next change is acted on."""
+
+    def broken(_: Message) -> None:
+        raise RuntimeError("broken")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(world.workers[0], "tell", broken)
+        world.asked(None)
+        assert (world.in_force, world.rollout.due(1.0)) == ("r1", None)
+        world.asked("r2")
+        assert (world.in_force, world.rollout.due(1.0)) == ("r1", None)
+    world.asked("r2")
+    for number in (1, 2):
+        world.rollout.prepared(number, "r2", "r2")
+    assert world.in_force == "r2"

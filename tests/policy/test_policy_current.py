@@ -132,6 +132,15 @@ def test_trouble_is_bounded(tmp_path: Path) -> None:
     assert (held.trouble or "").endswith("and 15 more")
 
 
+def test_trouble_is_text_whatever_the_name_of_its_file(tmp_path: Path) -> None:
+    """A file whose name is no UTF-8 is told as anything else is: what is told is sent to workers and to ``/readyz``."""
+    held = bundles(write(tmp_path, p=OPEN))
+    held.reload()
+    (tmp_path / os.fsdecode(b"\xff.yaml")).write_text("policy: [")
+    assert held.reload().swapped is False
+    assert "\\udcff.yaml:1:" in (held.trouble or "").encode().decode()
+
+
 def test_a_fingerprint_changes_with_the_files(tmp_path: Path) -> None:
     """The fingerprint of a folder changes when a file is written, touched, added or removed, and only then."""
     held = bundles(write(tmp_path, p=OPEN))
