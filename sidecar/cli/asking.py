@@ -3,10 +3,10 @@
 import argparse
 import time
 from pathlib import Path
-from urllib.parse import unquote
 
 from sidecar.config import Config
-from sidecar.errors import ConfigError, Finding
+from sidecar.errors import BadRequest, ConfigError, Finding
+from sidecar.http.query import path_parts
 from sidecar.identity.caller import Identity
 from sidecar.identity.callers import Callers
 from sidecar.identity.claims import claims_schema
@@ -43,9 +43,17 @@ def kind_named(name: str, kinds: Kinds) -> Kind:
     return found
 
 
+def parts_of(text: str) -> tuple[str, ...]:
+    """The parts of a name, decoded as those of a URL's path are. Raises ConfigError for what is not UTF-8."""
+    try:
+        return path_parts(text)
+    except BadRequest:
+        raise ConfigError(f"{text!r} is not UTF-8 once its %-encoding is undone") from None
+
+
 def tenant_named(text: str) -> Tenant:
     """The tenant that ``--tenant`` names. Raises ConfigError."""
-    parts = [unquote(part) for part in text.split("/")]
+    parts = parts_of(text)
     if len(parts) not in (2, 3) or not all(parts):
         raise ConfigError(f"--tenant {text!r}: write org/workspace or org/workspace/deployment, each %-encoded")
     return Tenant(*parts)

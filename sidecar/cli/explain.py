@@ -5,10 +5,9 @@ import asyncio
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
-from urllib.parse import unquote
 
 from sidecar.cel import Part
-from sidecar.cli.asking import callers, identity_in, instant, kind_named, shown_tenant, tenant_named
+from sidecar.cli.asking import callers, identity_in, instant, kind_named, parts_of, shown_tenant, tenant_named
 from sidecar.cli.check import bundle_of
 from sidecar.cli.reasons import reasons, shown
 from sidecar.cli.terminal import DIM, GREEN, RED, Terminal, harmless
@@ -54,7 +53,7 @@ async def _answered(config: Config, kinds: Kinds, question: Question) -> Explana
 
 
 def _key(text: str, kind: Kind) -> tuple[str, ...]:
-    key = tuple(unquote(part) for part in text.split("/"))
+    key = parts_of(text)
     if len(key) != len(kind.id):
         wanted = "/".join(pointer.rpartition("/")[2] for pointer in kind.id)
         raise ConfigError(f"the id of a {kind.name} is {wanted}, each part %-encoded, not {text!r}")

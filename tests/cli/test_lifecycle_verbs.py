@@ -93,6 +93,17 @@ def test_an_erasure_without_a_terminal_says_what_it_did(stored: Sidecar, monkeyp
     assert stored("erase", "--tenant", "acme", "--yes").code == 2
 
 
+@pytest.mark.parametrize("words", [("stats",), ("erase", "--yes")])
+def test_what_decodes_to_no_text_is_no_tenant(stored: Sidecar, tmp_path: Path, words: tuple[str, ...]) -> None:
+    """A tenant of bytes that are not UTF-8 is a wrong command, and never the one that is called U+FFFD."""
+    scope = {"tenant_context": {**TENANT, "org_id": "\ufffd"}}
+    assert stored("load", ndjson(tmp_path / "more", letter(7, scope=scope))).code == 0
+    refused = stored(*words, "--tenant", "%FF/main")
+    assert (refused.code, refused.out) == (2, "")
+    assert "'%FF/main' is not UTF-8" in refused.err
+    assert stored("stats", "--tenant", "%EF%BF%BD/main").out.startswith("tenants: 1, records: 1\n")
+
+
 def test_expire_removes_what_the_configuration_lets_go(stored: Sidecar, tmp_path: Path) -> None:
     """At an instant, what is older than its kind is kept goes; without a rule, or with a wrong one, nothing does."""
     assert stored("expire").code == 2

@@ -177,6 +177,16 @@ def test_keys_of_several_parts_are_percent_encoded(sidecar: Sidecar) -> None:
 
 
 @pytest.mark.usefixtures("stored")
+def test_what_decodes_to_no_text_is_no_key(sidecar: Sidecar, tmp_path: Path) -> None:
+    """An id of bytes that are not UTF-8 is a wrong command, as over HTTP, and names no record by U+FFFD instead."""
+    assert sidecar("load", ndjson(tmp_path / "more", letter(7, dead_letter_id="\ufffd"))).code == 0
+    assert sidecar("explain", "dead_letter", "%EF%BF%BD", "--as", "op.json").code == 0
+    refused = sidecar("explain", "dead_letter", "%FF", "--as", "op.json")
+    assert (refused.code, refused.out) == (2, "")
+    assert "'%FF' is not UTF-8" in refused.err
+
+
+@pytest.mark.usefixtures("stored")
 def test_uncovered_kinds_and_clocks_are_explained(sidecar: Sidecar, tmp_path: Path) -> None:
     """A kind of which no policy speaks is hidden from all; a rule that reads the clock may answer otherwise any time."""
     (tmp_path / "p").mkdir()
