@@ -14,6 +14,7 @@ from sidecar.records.runtime_read import KINDS, MEMBERSHIPS
 from sidecar.records.store import Prepared, Tenant
 
 SUFFIX = ".jsonl"
+_MEANT = (SUFFIX, ".ndjson")
 _BUFFER = 1024 * 1024
 
 Advance = Callable[[int], None]
@@ -97,6 +98,9 @@ def sources(path: Path, kinds: Mapping[str, object]) -> list[Source]:
 
 def _folder(path: Path, kinds: Mapping[str, object]) -> list[Source]:
     files = sorted(path.glob(f"*{SUFFIX}"))
+    for other in sorted(path.iterdir()):
+        if other.suffix.lower() in _MEANT and other.suffix != SUFFIX and not other.name.startswith("."):
+            raise ConfigError(f"{other} is not read: a file of a folder is called K{SUFFIX} after its records' kind")
     if not files:
         raise ConfigError(f"{path} holds no file named after a kind, such as {next(iter(kinds))}{SUFFIX}")
     return [_file(file, file.name.removesuffix(SUFFIX)) for file in files]

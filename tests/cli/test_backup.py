@@ -142,6 +142,14 @@ def test_a_missing_pg_dump_is_told(sidecar: Sidecar, tmp_path: Path, monkeypatch
     assert (refused.code, "pg_dump" in refused.err, "install" in refused.err) == (2, True, True)
 
 
+def test_an_address_that_is_none_is_told(sidecar: Sidecar) -> None:
+    """An address that cannot be taken apart is refused in a sentence that does not tell its password."""
+    refused = sidecar("backup", "copy", "--store", "postgresql://u:s3cret@[bad/none")
+    assert (refused.code, refused.out) == (2, "")
+    assert "s3cret" not in refused.err
+    assert "Traceback" not in refused.err
+
+
 @pytest.mark.parametrize(
     ("address", "left"),
     [

@@ -289,12 +289,18 @@ def test_a_terminal_shows_how_far_it_is(tmp_path: Path) -> None:
 
 
 def test_what_is_not_there_is_no_input(sidecar: Sidecar, tmp_path: Path) -> None:
-    """A missing file, a folder without records, a missing runtime, a store that cannot be: exit code 2 and why."""
+    """A missing file, a folder without records or with some that nobody reads, a missing runtime, a store that cannot be: exit code 2 and why."""
     (tmp_path / "empty").mkdir()
+    for name in ("shouted/WAIT.JSONL", "lines/wait.ndjson"):
+        (tmp_path / name).parent.mkdir()
+        (tmp_path / name).with_name("dead_letter.jsonl").touch()
+        (tmp_path / name).touch()
     good = ndjson(tmp_path / "f", letter(1))
     asked = [
         (("load",), "load what?"),
         (("load", "none"), "none is not there"),
+        (("load", "shouted"), "shouted/WAIT.JSONL is not read: a file of a folder is called K.jsonl"),
+        (("load", "lines"), "lines/wait.ndjson is not read: a file of a folder is called K.jsonl"),
         (("load", "empty"), "empty holds no file named after a kind"),
         (("load", "--from-runtime", "empty"), "no files of the runtime"),
         (("load", good, "--store", "mysql://x"), "store 'mysql://x' is not known; write sqlite:///path.db"),

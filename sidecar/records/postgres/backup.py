@@ -7,7 +7,7 @@ from pathlib import Path
 from urllib.parse import parse_qsl, unquote, urlencode, urlsplit
 
 from sidecar.errors import ConfigError, StoreError
-from sidecar.records.postgres.pool import SCHEMA
+from sidecar.records.postgres.pool import SCHEMA, reached
 
 PROGRAM = "pg_dump"
 
@@ -19,7 +19,8 @@ def copy(url: str, target: Path) -> None:
         raise ConfigError(
             f"{PROGRAM} is not installed here; install the client programs of PostgreSQL, as new as the server"
         )
-    shown, secret = _without_password(url)
+    with reached(url):
+        shown, secret = _without_password(url)
     words = ("--format=custom", f"--schema={SCHEMA['search_path']}", f"--file={target}", f"--dbname={shown}")
     done = subprocess.run(  # noqa: S603 - the program of the user's own path
         [program, *words, "--no-password"], env={**os.environ, **secret}, capture_output=True, text=True, check=False
