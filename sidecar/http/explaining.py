@@ -7,11 +7,10 @@ import asyncio
 from collections.abc import Mapping
 from functools import cache
 from typing import Any
-from urllib.parse import unquote
 
 from aiohttp import web
 
-from sidecar.errors import Absent, Unprocessable
+from sidecar.errors import Absent, BadRequest, Unprocessable
 from sidecar.http import query as forms
 from sidecar.http.answer import fault, respond
 from sidecar.http.body import json_body
@@ -66,7 +65,10 @@ def _question(body: Any, service: Service, bundle: Bundle) -> Question:
 def _key(body: Mapping[str, Any], kind: Kind) -> tuple[str, ...]:
     if ("id" in body) == ("key" in body):
         raise _refusal("", "needs exactly one of id and key")
-    key = tuple(map(unquote, body["id"].split("/"))) if "id" in body else tuple(body["key"])
+    try:
+        key = forms.path_parts(body["id"]) if "id" in body else tuple(body["key"])
+    except BadRequest:
+        raise _refusal("/id", "is not UTF-8 once its %-encoding is undone") from None
     if len(key) != len(kind.id):
         wanted = "/".join(pointer.rpartition("/")[2] for pointer in kind.id)
         where = "/id" if "id" in body else "/key"

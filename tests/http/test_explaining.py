@@ -141,6 +141,7 @@ async def test_only_a_token_that_opens_everything(tmp_path: Path) -> None:
         ({"kind": "wait", "as": ANN}, "", "exactly one of id and key"),
         ({"kind": "wait", "id": "r/w", "key": ["r", "w"], "as": ANN}, "", "exactly one of id and key"),
         ({"kind": "wait", "id": "w", "as": ANN}, "/id", "the key of a wait is run_id/wait_id"),
+        ({"kind": "wait", "id": "r/%FF", "as": ANN}, "/id", "is not UTF-8 once its %-encoding is undone"),
         ({"kind": "wait", "key": ["w"], "as": ANN}, "/key", "the key of a wait is run_id/wait_id"),
         ({"kind": "wait", "key": "r/w", "as": ANN}, "/key", "must be a list"),
         ({"kind": "wait", "id": "r/w", "as": {**ANN, "actr": "x"}}, "/as/actr", "is unknown"),
