@@ -96,7 +96,9 @@ def _documents(folders: Sequence[Path], problems: Problems) -> Iterator[PolicyDo
         paths: list[Path] = []
         for path in meant(folder):
             own = path.parent == folder
-            if own and path.suffix == ".yaml":
+            if path.name != path.name.encode("utf-8", "replace").decode():
+                problems.add(Finding(str(path), 0, 0, "is not read: its name is not UTF-8; rename it"))
+            elif own and path.suffix == ".yaml":
                 paths += [] if path.name.endswith(SUITE_SUFFIX) else [path]
             elif own or path.parent.resolve() not in named:
                 message = f"is not read: a policy file ends in .yaml and lies in {folder} itself"

@@ -138,7 +138,9 @@ def test_trouble_is_text_whatever_the_name_of_its_file(tmp_path: Path) -> None:
     held.reload()
     (tmp_path / os.fsdecode(b"\xff.yaml")).write_text("policy: [")
     assert held.reload().swapped is False
-    assert "\\udcff.yaml:1:" in (held.trouble or "").encode().decode()
+    assert "\\udcff.yaml:0:0: error: is not read: its name is not UTF-8" in (held.trouble or "").encode().decode()
+    (tmp_path / os.fsdecode(b"\xff.yaml")).write_text(SHUT.replace("policy: p", "policy: q"))
+    assert "its name is not UTF-8; rename it" in (held.reload().trouble or "")
 
 
 def test_a_fingerprint_changes_with_the_files(tmp_path: Path) -> None:
