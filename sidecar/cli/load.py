@@ -28,7 +28,7 @@ from sidecar.records.sources import Lines, Runtime, Source, sources
 
 SHOWN = 100
 """How many faults are shown to people; programs get all."""
-GARBAGE = 100_000
+GARBAGE = 1_000_000
 """Objects that may come to be before cycles are looked for among them."""
 
 

@@ -14,7 +14,7 @@ from sidecar.records.enterprise import FIELDS, ScopeFault
 from sidecar.records.explain import Explainer
 from sidecar.records.kind import Kind, Kinds
 from sidecar.records.places import at, names
-from sidecar.records.prepare import Faults, Preparer
+from sidecar.records.prepare import Faults, Preparer, fitted
 from sidecar.records.projection import Projected, lost_scope, projection_of
 from sidecar.records.store import Prepared
 
@@ -94,7 +94,8 @@ class _Gate:
         shared = {names(pointer)[0] for pointer in kind.label}
         self._served = _Form(kind.schema, shared)
         self._source = _Form(kind.source_schema, shared) if self._projection.project else self._served
-        self._tenant = names(self._projection.tenant or kind.tenant)
+        path = names(self._projection.tenant or kind.tenant)
+        self._owner, self._tenant = path[:-1], path[-1]
         self._preparer = Preparer(kind)
 
     def accept(self, record: object, notes: Notes, line: int, default_tenant: bool) -> Prepared | Faults:
@@ -102,8 +103,8 @@ class _Gate:
         if record.__class__ is not dict:
             return [("", "a record is a JSON object")]
         raw: dict[str, Any] = record
-        if not default_tenant and _lacks(raw, self._tenant):
-            return [("/" + "/".join(self._tenant), "is required: a record says whose it is")]
+        if not default_tenant and _lacks(at(raw, self._owner), self._tenant):
+            return [("/" + "/".join((*self._owner, self._tenant)), "is required: a record says whose it is")]
         if self._projection.complete is not None:
             raw = self._projection.complete(raw)
         source = self._source.walk(raw, notes)
@@ -130,7 +131,7 @@ class _Gate:
             return [(_origin(projected, pointer), message) for pointer, message in faults]
         if self._projection.settle is not None:
             run = self._projection.settle(run)
-        kept = orjson.dumps(source, option=orjson.OPT_SORT_KEYS)
+        kept = fitted(orjson.dumps(source, option=orjson.OPT_SORT_KEYS))
         inherits = self._scope_goes and "automation_snapshot" not in source
         return self._preparer.prepare(run, line, kept, self._heir(source, line) if inherits else None)
 
@@ -157,10 +158,9 @@ class _Gate:
         return inherit
 
 
-def _lacks(record: dict[str, Any], path: tuple[str, ...]) -> bool:
-    """Whether the last name of a path is missing where all before it are there."""
-    parent = at(record, path[:-1])
-    return isinstance(parent, dict) and path[-1] not in parent
+def _lacks(parent: Any, name: str) -> bool:
+    """Whether a name is missing where all before it are there."""
+    return parent.__class__ is dict and name not in parent
 
 
 def _origin(projected: Projected, pointer: str) -> str:

@@ -126,14 +126,17 @@ class Load:
         """Store one batch; what another record under its key forbids is told and, when going on, left out."""
         try:
             return await self.store.put([placed.record for placed in batch], mark)
+        except RecordConflict:
+            numbered = [placed.record._replace(line=place) for place, placed in enumerate(batch)]  # lines may be alike
+        try:
+            return await self.store.put(numbered, mark)
         except RecordConflict as error:
             differing = {reject.line: reject.message for reject in error.rejects}
             for place, message in differing.items():
-                refuse(self.watcher, loaded, batch[place - 1], message)
+                refuse(self.watcher, loaded, batch[place], message)
             if not self.keep_going:
                 raise RecordConflict(error.rejects, before=mark.behind) from None
-            left = [placed.record for place, placed in enumerate(batch, 1) if place not in differing]
-            return await self.store.put(left, mark)
+            return await self.store.put([one for one in numbered if one.line not in differing], mark)
 
 
 def refuse(watcher: Watcher, loaded: Loaded, placed: Placed, message: str) -> None:
@@ -188,7 +191,6 @@ class _Reading:
     def _full(self, placed: Placed) -> bool:
         """Keep a record in its kind's batch; whether that is full now."""
         record = placed.record
-        self.loaded.accepted[record.kind] += 1
         batch = self.batches.get(record.kind)
         if batch is None:
             batch = self.batches[record.kind] = _Batch()
@@ -202,6 +204,7 @@ class _Reading:
         if not placed:
             return
         kind, records = self.load.kinds[name], [one.record for one in placed]
+        self.loaded.accepted[name] += len(placed)
         self.ledger.note_scopes(kind, records)
         if not self.load.keep_going and kind.write == "append_only":
             await self._refuse_differing(placed, records)

@@ -5,6 +5,7 @@ import marshal
 import tempfile
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from os import SEEK_END
 from typing import Any
 
 import orjson
@@ -15,10 +16,12 @@ from sidecar.records.kind import Kinds
 from sidecar.records.sources import Placed
 from sidecar.records.store import Prepared, Tenant
 
-MEMORY_BYTES = 64 * 1024 * 1024
+MEMORY_BYTES = 96 * 1024 * 1024
 """How much is kept in memory."""
-_KEPT = slice(Prepared._fields.index("key"), Prepared._fields.index("line"))
-"""What is kept of a record as it is; its kind and tenant are told once for many."""
+RECORD_BYTES = 1_000
+"""What a record takes there beside its documents."""
+_KEPT = slice(Prepared._fields.index("key"), Prepared._fields.index("inherit"))
+"""What is written of a record as it is; its kind and tenant are told once for many."""
 _TURN = {"membership": 0, "catalogue": 1, None: 2}
 _ORDER = b"catalogue first"
 """Part of every load's id: how many records an interrupted load had stored means nothing in another order."""
@@ -26,12 +29,13 @@ _ORDER = b"catalogue first"
 
 @dataclass(frozen=True, slots=True)
 class _Chunk:
-    """What was added at once, and where in the file it is; ``size`` is that of its documents."""
+    """What was added at once: held, or laid down in the file from ``start``. ``size`` is that of its documents."""
 
-    start: int
-    length: int
     records: int
     size: int
+    held: Sequence[Placed] = ()
+    start: int = 0
+    length: int = 0
 
 
 class Spool:
@@ -43,9 +47,10 @@ class Spool:
     def __init__(self, kinds: Kinds, intake: Intake) -> None:
         self._kinds = kinds
         self._intake = intake
-        self._file = tempfile.SpooledTemporaryFile(max_size=MEMORY_BYTES)  # noqa: SIM115 - closed by ``close``
+        self._file = tempfile.SpooledTemporaryFile(max_size=1)  # noqa: SIM115 - closed by ``close``; none until needed
         self._hash = hashlib.sha256(_ORDER)
         self._chunks: dict[str, list[_Chunk]] = {}
+        self._held = 0
         self.records = 0
 
     @property
@@ -60,39 +65,46 @@ class Spool:
     def add(self, batch: Sequence[Placed]) -> None:
         """Keep one batch: records of one kind, at least one."""
         kind = batch[0].record.kind
-        tenants: dict[Tenant, int] = {}
-        rows = [_row(placed, tenants.setdefault(placed.record.tenant, len(tenants))) for placed in batch]
-        owners = [(tenant.org_id, tenant.workspace_id, tenant.deployment_id) for tenant in tenants]
-        data = marshal.dumps((owners, rows))
         documents = [part for placed in batch for part in (placed.record.doc, placed.record.source or b"")]
         lengths = list(map(len, documents))
         self._hash.update(f"{kind}:{lengths}:".encode())
         self._hash.update(b"".join(documents))
-        chunk = _Chunk(self._file.tell(), len(data), len(batch), sum(lengths))
-        self._chunks.setdefault(kind, []).append(chunk)
-        self._file.write(data)
+        self._chunks.setdefault(kind, []).append(self._kept(batch, sum(lengths)))
         self.records += len(batch)
+
+    def _kept(self, batch: Sequence[Placed], size: int) -> _Chunk:
+        """The batch as it is while there is room for it, else laid down."""
+        taken = size + len(batch) * RECORD_BYTES
+        if self._held + taken <= MEMORY_BYTES:
+            self._held += taken
+            return _Chunk(len(batch), size, batch)
+        tenants: dict[Tenant, int] = {}
+        rows = [_row(placed, tenants.setdefault(placed.record.tenant, len(tenants))) for placed in batch]
+        owners = [(tenant.org_id, tenant.workspace_id, tenant.deployment_id) for tenant in tenants]
+        data = marshal.dumps((owners, rows))
+        start = self._file.seek(0, SEEK_END)
+        self._file.write(data)
+        return _Chunk(len(batch), size, start=start, length=len(data))
 
     def batches(self, most: int, most_bytes: int) -> Iterator[list[Placed]]:
         """Every record, by kind, those first by which the others are judged.
 
         A batch is no greater than one that was added, or than the two bounds.
-        The line of a record is now its place in its batch, from 1.
         """
         for kind in sorted(self._chunks, key=lambda name: _TURN[self._kinds[name].authority]):
             for group in _grouped(self._chunks[kind], most, most_bytes):
                 batch: list[Placed] = []
                 for chunk in group:
-                    batch += self._read(kind, chunk, len(batch) + 1)
+                    batch += chunk.held or self._read(kind, chunk)
                 yield batch
 
-    def _read(self, kind: str, chunk: _Chunk, first: int) -> Iterator[Placed]:
-        """What is in a chunk; the first record's place is ``first``."""
+    def _read(self, kind: str, chunk: _Chunk) -> Iterator[Placed]:
+        """What was laid down of a chunk."""
         self._file.seek(chunk.start)
         owners, rows = marshal.loads(self._file.read(chunk.length))  # noqa: S302 - nobody else can have written it
         tenants = [Tenant(*owner) for owner in owners]
-        for place, (path, line, inherits, owner, row) in enumerate(rows, first):
-            record = Prepared(kind, tenants[owner], *(*row, place))
+        for path, line, inherits, owner, row in rows:
+            record = Prepared(kind, tenants[owner], *row)
             yield Placed(path, line, self._heir(path, line, record) if inherits else record)
 
     def _heir(self, path: str, line: int, record: Prepared) -> Prepared:

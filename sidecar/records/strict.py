@@ -24,15 +24,11 @@ def read_json(data: bytes) -> Any:
         value = orjson.loads(data)
         # Equal after a round trip: no name was given twice, no number changed. Greater integers than 2^53 raise.
         form = _INDENTED if data[1:2] == b"\n" else orjson.OPT_STRICT_INTEGER
-        if orjson.dumps(value, option=form) == data and not _suspect(data, value):
+        if orjson.dumps(value, option=form) == data and not may_hold_nul(data) and not _deep(data, value):
             return value
     except (orjson.JSONDecodeError, TypeError):
         pass  # the exact reader decides, and says what is wrong
     return _read_exactly(data)
-
-
-def _suspect(data: bytes, value: Any) -> bool:
-    return may_hold_nul(data) or _deep(data, value)
 
 
 def may_hold_nul(data: bytes) -> bool:

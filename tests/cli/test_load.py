@@ -326,7 +326,7 @@ def test_a_file_named_after_no_kind_is_refused(sidecar: Sidecar, tmp_path: Path)
 
 
 def test_memory_stays_bounded(tmp_path: Path) -> None:
-    """300,000 lines are loaded within the memory of some batches and the spool, not of the input."""
+    """300,000 lines are loaded within the memory of some batches and the spool, not of the input, which takes 700 MiB."""
     lines = 300_000
     line = orjson.dumps({"kind": "dead_letter", "record": letter(1, dead_letter_id="number", reason="x" * 300)[1]})
     with (tmp_path / "f").open("wb") as out:
@@ -341,4 +341,4 @@ def test_memory_stays_bounded(tmp_path: Path) -> None:
     ran = subprocess.run([sys.executable, "-c", script], cwd=tmp_path, capture_output=True, timeout=120, check=False)
     assert ran.returncode == 0, ran.stderr
     assert json.loads(ran.stdout)["kinds"]["dead_letter"]["accepted"] == lines
-    assert int(ran.stderr.split()[-1]) * 1024 < 300 * 2**20
+    assert int(ran.stderr.split()[-1]) * 1024 < 400 * 2**20  # up to 256 MiB are the store's file, mapped
