@@ -2,7 +2,7 @@
 
 from collections import OrderedDict
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TypeVar
 
 import orjson
@@ -49,7 +49,7 @@ class Verdicts:
             return lanes
         visible = lanes.visible
         masked = [label for label, masks in standing.masked.items() if label in visible and touched(masks, fields)]
-        return Lanes(visible.difference(masked), lanes.depends, lanes.clean) if masked else lanes
+        return replace(lanes, visible=visible.difference(masked)) if masked else lanes
 
     def show(self, row: Row, fields: Sequence[str] = ()) -> Row | None:
         """The row as this caller sees it; None when it is hidden or a filtered field is masked in it."""

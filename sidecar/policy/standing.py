@@ -187,6 +187,7 @@ class Standing:
         visible: set[int] = set()
         depends: set[int] = set()
         masked = dict(self.masked)
+        telltales = dict(self.lanes.telltales)
         last = self.last
         start = bisect_right(labels, last, key=_label_id)
         for last, record in islice(labels, start, None):
@@ -197,8 +198,10 @@ class Standing:
             (visible if verdict == "visible" and certain else depends).add(last)
             if masks:
                 masked[last] = masks
+                if last in visible:
+                    telltales[last] = tuple(mask.quoted for mask in masks)
         seen = self.lanes.visible | visible
-        lanes = Lanes(seen, self.lanes.depends | depends, seen.difference(masked))
+        lanes = Lanes(seen, self.lanes.depends | depends, seen.difference(masked), telltales)
         return Standing(self.authority, last, lanes, masked, labels)
 
 

@@ -1,7 +1,7 @@
 """What is asked of a store and what it answers: requests, the labels a caller sees, and pages of rows."""
 
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from operator import itemgetter
 from typing import Any, NamedTuple, Protocol, overload
 
@@ -11,6 +11,7 @@ from sidecar.records.places import GREATEST
 
 _PLACE = 2
 """Where in a row's raw values its place begins."""
+_label, _label_and_document = itemgetter(0), itemgetter(0, 1)
 
 
 class Position(NamedTuple):
@@ -208,17 +209,30 @@ Request = Get | Read | Edge
 class Lanes:
     """The labels of one kind that a caller may see at once, and those whose records are judged one by one.
 
-    Records of the ``clean`` ones, which are among the visible, are shown as they are stored.
+    Records of the ``clean`` ones, which are among the visible, are shown as they are stored; those of other visible
+    ones too, unless one of the label's ``telltales`` stands in the document: the names of what is masked in it.
     """
 
     visible: frozenset[int]
     depends: frozenset[int]
     clean: frozenset[int] = frozenset()
+    telltales: Mapping[int, tuple[bytes, ...]] = field(default_factory=dict)
 
     def among(self, within: frozenset[int] | None = None) -> frozenset[int]:
         """The labels whose records may be shown, or those of them that are ``within``."""
         every = self.visible | self.depends if self.depends else self.visible
         return every if within is None else every & within
+
+    def as_stored(self, found: Sequence[tuple[Any, ...]]) -> bool:
+        """Whether all these records, each with its label and document first, are shown as they are stored."""
+        if self.clean.issuperset(map(_label, found)):  # as mostly: no need to look at each
+            return True
+        for label, document in map(_label_and_document, found):
+            if label not in self.clean:
+                telltales = self.telltales.get(label)
+                if telltales is None or any(map(document.__contains__, telltales)):
+                    return False
+        return True
 
 
 class Visibility(Protocol):

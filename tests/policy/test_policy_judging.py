@@ -407,3 +407,20 @@ async def test_unmasked_rows_leave_as_stored_bytes(tmp_path: Path) -> None:
     assert [row.doc for row in page.rows if row.position.key == ("plain",)] == [plain.doc]
     assert b"eva" not in b"".join(row.doc for row in page.rows)
     await store.close()
+
+
+@pytest.mark.parametrize("masked", [(), (0,), (2,), (4,), (1, 3)])
+async def test_one_masked_record_among_many_is_masked(tmp_path: Path, masked: tuple[int, ...]) -> None:
+    """Wherever in a page records stand that have the masked field, it is the page of which every row is judged anew."""
+    store = await new_store(tmp_path / "s.db")
+    await store.put([note(f"n{place}", **({"author": "eva"} if place in masked else {})) for place in range(5)])
+    bundle = bundle_of(tmp_path / "policies", p=policy("p", "allow all: true", redact=["record.author: false"]))
+    pages = []
+    async with store.snapshot(ACME) as snap:
+        for judge in (Judge(), Judge(verify=True)):
+            verdicts = await judge.judge(bundle, ADA, snap, ["note"], 0)
+            pages += await snap.read([Read("note", 4), Read("note", 10)], verdicts)
+    shown = [[row.doc for row in page.rows] for page in pages]
+    assert shown[:2] == shown[2:]
+    assert b"eva" not in b"".join(shown[1])
+    await store.close()

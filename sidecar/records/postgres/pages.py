@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from operator import itemgetter
 from typing import Any, TypeAlias
 
 from asyncpg import Record
@@ -29,8 +28,6 @@ hidden, and to ask once more costs more than to step over them.
 """
 MOST_AT_ONCE = 1_000
 """How many rows one statement fetches at most, beyond what a page holds."""
-
-_label = itemgetter(0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +82,7 @@ class Pages:
         walk = _Walk(self._at, table, request, labels)
         while labels:
             found = [tuple(record) for record in await walk.rows(after, wanted)]
-            if not shown and lanes.clean.issuperset(map(_label, found)):  # nothing to judge or to mask, as mostly
+            if not shown and lanes.as_stored(found):
                 return plain_page(table, found, request)
             for raw in found:
                 stored = table.row(raw)

@@ -3,18 +3,15 @@
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import closing
 from itertools import chain, islice
-from operator import itemgetter
 from typing import Any
 
 import orjson
 
 from sidecar.records.layout import Table, page, plain_page, single
-from sidecar.records.reading import Edge, Get, Page, Read, Request, Row, Visibility
+from sidecar.records.reading import Edge, Get, Lanes, Page, Read, Request, Row, Visibility
 from sidecar.records.sqlite import sql
 from sidecar.records.sqlite.sql import Path
 from sidecar.records.sqlite.walk import Place, Walked, records
-
-_label = itemgetter(0)
 
 
 class Pages:
@@ -53,7 +50,7 @@ class Pages:
             return page([], request, more=False)
         # closed here and now: as long as a statement is open somewhere, the connection goes on seeing the old state
         with closing(records(self._at, table, request, labels)) as found:
-            return _shown(table, request, found, lanes.clean, lambda row: visible.show(row, fields))
+            return _shown(table, request, found, lanes, lambda row: visible.show(row, fields))
 
     def _edges(self, request: Edge, visible: Visibility) -> Page:
         table = self._tables[request.kind]
@@ -82,17 +79,15 @@ class Pages:
         )
 
 
-def _shown(
-    table: Table, request: Read, found: Walked, clean: frozenset[int], show: Callable[[Row], Row | None]
-) -> Page:
+def _shown(table: Table, request: Read, found: Walked, lanes: Lanes, show: Callable[[Row], Row | None]) -> Page:
     """The page of what is found, as it may be shown."""
     first = list(islice(found, request.limit + 1))
-    if clean.issuperset(map(_label, first)):  # nothing to judge or to mask, as mostly: no need to look at each
+    if lanes.as_stored(first):
         return plain_page(table, first, request)
     shown: list[Row] = []
     for raw in chain(first, found):
         stored = table.row(raw)
-        row = stored if raw[0] in clean else show(stored)
+        row = stored if raw[0] in lanes.clean else show(stored)
         if row is not None:
             if len(shown) == request.limit:
                 return page(shown, request, more=True)
