@@ -99,7 +99,7 @@ class Obedience:
     async def _carry_out(self, order: Message) -> Message | None:
         match order:
             case {"prepare": wanted}:
-                self._prepared = await self._prepare(wanted)
+                self._prepared = await in_thread(self._bundles.proving(wanted))  # the supervisor has proven them
                 found, trouble = self._prepared.bundle, self._prepared.trouble
                 return {"prepared": wanted, "found": None if found is None else found.revision, "trouble": trouble}
             case {"enforce": wanted} if (proof := self._prepared) is not None:
@@ -109,11 +109,3 @@ class Obedience:
             case {"keep": trouble}:
                 self._bundles.settle(Proof(self._bundles.current, trouble))
         return None
-
-    async def _prepare(self, wanted: str) -> Proof:
-        """Read and compile the policies; the supervisor has proven those that are wanted."""
-        try:
-            return await in_thread(self._bundles.proving(wanted))
-        except Exception:
-            log.exception("the policies could not be read again")
-            return Proof(None, "the policies could not be read again")

@@ -122,7 +122,7 @@ class Rollout:
             self._enforce()
 
     def _prove_on(self, proving: Steps[Proof], now: float) -> None:
-        """Take the next step of proving. Nothing that goes wrong there ends the supervisor."""
+        """Take the next step of proving, and tell what came of it. Nothing that goes wrong ends the supervisor."""
         try:
             try:
                 next(proving)
@@ -131,7 +131,7 @@ class Rollout:
                 self._proven(end.value, now)
         except Exception:
             self._proving = self._proof = None
-            log.exception("the policies could not be read again; those in force stay")
+            log.exception("what came of the policies could not be told; those in force stay")
 
     def _proven(self, proof: Proof, now: float) -> None:
         current = self._bundles.current

@@ -46,12 +46,7 @@ class Watch:
             await self._reload()
 
     async def _reload(self) -> None:
-        try:
-            proof = await in_thread(self._bundles.proving())
-        except Exception:
-            log.exception("the policies could not be read again; those in force stay")
-            return
-        tell(self._bundles.settle(proof))
+        tell(self._bundles.settle(await in_thread(self._bundles.proving())))
 
 
 def tell(outcome: Reload) -> None:

@@ -1,5 +1,6 @@
 """The bundle in force: a reload builds and proves a whole new one, and the last good one stays until it stands."""
 
+import logging
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,6 +18,10 @@ MOST_TOLD = 5
 """How many things that are wrong with a bundle ``trouble`` tells."""
 MOST_CHARACTERS = 500
 """How much it tells of each: a text of ours may quote a text of the file."""
+UNFORESEEN = "the policies could not be read: an error that is no fault of theirs; the log has it"
+"""What is told of an error in this program, whose own words may hold anything."""
+
+log = logging.getLogger(__name__)
 
 Fingerprint = tuple[tuple[str, *tuple[int, ...]], ...]
 """Path, inode, size and times of change (ns) of each file a bundle is read from or refused for.
@@ -101,10 +106,15 @@ class Bundles:
     def proving(self, known: str | None = None) -> Steps[Proof]:
         """Read, compile and prove the files step by step, and leave in force what is.
 
-        The suites of policies whose revision is ``known`` to hold are not run again.
+        The suites of policies whose revision is ``known`` to hold are not run again. What nobody foresaw is logged, and
+        proves the files wrong.
         """
         self._read = self.fingerprint()
-        return (yield from self._proven(known))
+        try:
+            return (yield from self._proven(known))
+        except Exception:
+            log.exception("the policies could not be read")
+            return Proof(None, UNFORESEEN)
 
     def settle(self, proof: Proof) -> Reload:
         """Put a proven bundle in force; or leave in force what is, and keep what is wrong with the files."""

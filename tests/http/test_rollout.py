@@ -9,7 +9,7 @@ import pytest
 from sidecar.http.orders import Message
 from sidecar.http.rollout import LONGEST_S, Rollout
 from sidecar.policy.bundle import Bundle
-from sidecar.policy.current import Bundles, Fingerprint, Proof
+from sidecar.policy.current import UNFORESEEN, Bundles, Fingerprint, Proof
 from sidecar.policy.steps import Steps, whole
 
 
@@ -260,7 +260,7 @@ def test_files_are_looked_at_as_often_as_is_set() -> None:
 
 
 def test_an_error_that_nobody_foresaw_ends_nothing(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    """When the files cannot even be read those in force stay, and nobody is told anything."""
+    """When the files cannot even be read those in force stay, and all are told so, for whoever asks them."""
 
     def broken(_: str | None) -> Steps[Proof]:
         yield
@@ -269,7 +269,8 @@ def test_an_error_that_nobody_foresaw_ends_nothing(world: World, monkeypatch: py
     monkeypatch.setattr(world.files, "_proven", broken)
     world.asked("r2")
     world.rollout.turn(1.0, asked=False)
-    assert (world.in_force, world.orders, world.rollout.due(1.0)) == ("r1", [[], []], None)
+    assert (world.in_force, world.files.trouble, world.rollout.due(1.0)) == ("r1", UNFORESEEN, None)
+    assert world.orders == [[{"keep": UNFORESEEN}]] * 2
 
 
 def test_what_cannot_be_told_ends_nothing(world: World, monkeypatch: pytest.MonkeyPatch) -> None:

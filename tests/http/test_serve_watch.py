@@ -21,7 +21,6 @@ class Files:
         self.reloads: list[Fingerprint] = []
         self.looks = 0
         self.writing = 0
-        self.broken = False
         self.steps = 0
 
     def fingerprint(self) -> Fingerprint:
@@ -35,8 +34,6 @@ class Files:
         self.read = self.now
         self.reloads.append(self.now)
         yield from (None,) * self.steps
-        if self.broken:
-            raise RuntimeError("broken")
         return Proof(None, "nothing")
 
     def settle(self, proof: Proof) -> Reload:
@@ -109,15 +106,3 @@ async def test_who_asks_is_served_at_once() -> None:
         assert files.reloads == [files.now]
         assert not asked.is_set()
         assert files.looks == 0
-
-
-async def test_a_reload_that_fails_ends_no_watch() -> None:
-    """An error nobody foresaw is logged, not repeated for the same files, and the next change is read."""
-    async with watched() as (files, _):
-        files.broken = True
-        first = files.change()
-        await files.looked(6)
-        assert files.reloads == [first]
-        second = files.change()
-        await files.looked(6)
-        assert files.reloads == [first, second]

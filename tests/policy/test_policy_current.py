@@ -11,8 +11,10 @@ from policy_files import HOME, NOTE, note_kinds, policy, write
 
 from sidecar.config import Config, IdentityConfig
 from sidecar.http.assemble import grounded
-from sidecar.policy.current import Bundles
-from sidecar.policy.steps import whole
+from sidecar.policy import current
+from sidecar.policy.bundle import Bundle
+from sidecar.policy.current import UNFORESEEN, Bundles
+from sidecar.policy.steps import Steps, whole
 
 OPEN, SHUT = policy("p", "allow all: true"), policy("p", "allow all: false")
 SUITE = f"""
@@ -91,6 +93,25 @@ def test_notes_do_not_hold_a_bundle_back(tmp_path: Path) -> None:
     assert held.reload().swapped
     assert held.current is not None
     assert len(held.current.notes) == 2
+
+
+def test_an_error_that_nobody_foresaw_is_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """What goes wrong in this program while policies are proven is their trouble, until they are read without it."""
+
+    def broken(*_: object, **__: object) -> Steps[Bundle]:
+        yield
+        raise RuntimeError("secret-xyz")
+
+    held = bundles(write(tmp_path, p=OPEN))
+    good = held.reload()
+    with monkeypatch.context() as patch:
+        patch.setattr(current, "building", broken)
+        refused = held.reload()
+    assert (refused.revision, refused.swapped, held.trouble) == (good.revision, False, UNFORESEEN)
+    assert "secret-xyz" in caplog.text
+    assert held.reload().trouble is None
 
 
 def test_suites_of_policies_that_are_known_to_hold_are_not_run(tmp_path: Path) -> None:
