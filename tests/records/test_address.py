@@ -2,7 +2,7 @@
 
 import pytest
 
-from sidecar.records.address import shown
+from sidecar.records.address import require_address, shown
 
 
 @pytest.mark.parametrize(
@@ -17,9 +17,36 @@ from sidecar.records.address import shown
             "postgresql:///db?user=u&password=***&sslpassword=***",
         ),
         ("postgresql://u@h1:1,h2:2/db?application_name=a@b", "postgresql://u@h1:1,h2:2/db?application_name=a@b"),
+        ("postgresql://u:se/cr?et#se@cr/et@h/db", "postgresql://u:***@h/db"),
+        ("postgresql://u:12/34@h/db", "postgresql://u:***@h/db"),
+        ("postgresql://me@here:secret@h/db", "postgresql://me@here:***@h/db"),
+        ("postgresql://me@here:se/cret@h/db", "postgresql://me@here:***@h/db"),
+        ("postgresql://[::1]:5432/db?application_name=a@b", "postgresql://[::1]:5432/db?application_name=a@b"),
         ("sqlite:///a:b@c.db", "sqlite:///a:b@c.db"),
     ],
 )
 def test_no_password_is_told(url: str, expected: str) -> None:
     """Whatever else is wrong with an address, it is shown as it was written, but for its passwords."""
     assert shown(url) == expected
+
+
+@pytest.mark.parametrize("password", ["se/cret", "se?cret", "se#cret", "s[ecret", "12?cret"])
+def test_an_address_that_no_driver_can_take_apart_is_told_in_our_words(password: str) -> None:
+    """A password that is not written as it has to be is refused, and no part of it is in what is said."""
+    with pytest.raises(ValueError, match="cannot be taken apart") as refused:
+        require_address(f"postgresql://u:{password}@h/db")
+    assert "cret" not in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "postgresql:///db",
+        "postgresql://u@/db?host=/run",
+        "postgresql://u:%2F%40@h1:1,[::1]:2,h3/db?sslmode=prefer&application_name=",
+        "postgresql://me@here:secret@h/db",
+    ],
+)
+def test_an_address_that_can_be_taken_apart_is_used(url: str) -> None:
+    """Several hosts, numbers for hosts, none, and a name with @ in it are as good as any."""
+    require_address(url)

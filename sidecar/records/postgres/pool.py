@@ -9,7 +9,7 @@ from typing import Any, TypeAlias
 import asyncpg
 
 from sidecar.errors import StoreError
-from sidecar.records.address import shown
+from sidecar.records.address import require_address, shown
 from sidecar.records.postgres.pages import Connection
 
 Pool: TypeAlias = "asyncpg.Pool[asyncpg.Record]"
@@ -155,6 +155,7 @@ def answering() -> Iterator[None]:
 def reached(url: str) -> Iterator[None]:
     """What goes wrong while connecting, told with the address but without the password."""
     try:
+        require_address(url)  # the driver would say what it cannot read, which may be of a password
         yield
     except (asyncpg.PostgresError, *UNREACHABLE, TimeoutError, ValueError) as error:
         raise StoreError(f"store {shown(url)}: {_said(error)}") from error
