@@ -124,19 +124,21 @@ class Load:
 
     async def _put(self, batch: Sequence[Placed], mark: LoadMark, loaded: Loaded) -> Outcome:
         """Store one batch; what another record under its key forbids is told and, when going on, left out."""
+        left = [placed.record for placed in batch]
         try:
-            return await self.store.put([placed.record for placed in batch], mark)
+            return await self.store.put(left, mark)
         except RecordConflict:
-            numbered = [placed.record._replace(line=place) for place, placed in enumerate(batch)]  # lines may be alike
-        try:
-            return await self.store.put(numbered, mark)
-        except RecordConflict as error:
-            differing = {reject.line: reject.message for reject in error.rejects}
-            for place, message in differing.items():
-                refuse(self.watcher, loaded, batch[place], message)
-            if not self.keep_going:
-                raise RecordConflict(error.rejects, before=mark.behind) from None
-            return await self.store.put([one for one in numbered if one.line not in differing], mark)
+            left = [record._replace(line=place) for place, record in enumerate(left)]  # their own lines may be alike
+        while True:  # others write, too: what is left can meet a record that came between two tries
+            try:
+                return await self.store.put(left, mark)
+            except RecordConflict as error:
+                differing = {reject.line: reject.message for reject in error.rejects}
+                for place, message in differing.items():
+                    refuse(self.watcher, loaded, batch[place], message)
+                if not self.keep_going:
+                    raise RecordConflict(error.rejects, before=mark.behind) from None
+                left = [record for record in left if record.line not in differing]
 
 
 def refuse(watcher: Watcher, loaded: Loaded, placed: Placed, message: str) -> None:

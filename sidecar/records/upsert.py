@@ -2,9 +2,9 @@
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Generic, TypeVar
+from typing import Any, Generic, TypeVar
 
-from sidecar.errors import Reject
+from sidecar.errors import RecordConflict, Reject
 from sidecar.records.kind import Kind
 from sidecar.records.store import STORED_OTHERWISE, Prepared
 
@@ -43,13 +43,20 @@ def settle(
             record = record.inherit(before.doc)
         if before is not None and not overrule and kind.write == "append_only":
             if before.doc != record.doc:
-                settled.conflicts.append(Reject(record.line, record.kind, "", STORED_OTHERWISE))
+                settled.conflicts.append(Reject(given.line, record.kind, "", STORED_OTHERWISE))
             continue
         if before is not None and not overrule and _older(record.updated_at_ms, before.updated_at_ms):
             settled.stale += 1
             continue
         known[key] = settled.write[key] = record
     return settled
+
+
+def raise_conflicts(every: Iterable[Settled[Any]]) -> None:
+    """Raise RecordConflict with all that may not be written, in the order of the lines, if there is any."""
+    conflicts = sorted((reject for one in every for reject in one.conflicts), key=lambda reject: reject.line)
+    if conflicts:
+        raise RecordConflict(conflicts)
 
 
 def compares_documents(kind: Kind) -> bool:

@@ -5,6 +5,7 @@ import io
 from collections.abc import AsyncIterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
+from dataclasses import replace
 from functools import partial
 from itertools import permutations
 from pathlib import Path
@@ -22,6 +23,7 @@ from sidecar.records.load import Load, Loaded, Refused
 from sidecar.records.reading import Lanes, Read, Row
 from sidecar.records.sources import Lines
 from sidecar.records.store import Prepared, Store, Tenant
+from sidecar.records.upsert import Stored, settle
 
 pytestmark = pytest.mark.usefixtures("store_name")
 
@@ -211,20 +213,30 @@ async def test_who_belongs_to_what_is_stored_before_what_they_see(store: Store) 
 
 
 class Overtaken(Nobody):
-    """Another process stores records while a load begins to store its own."""
+    """Another process stores records while a load begins to store its own, and one more for each that is refused."""
 
     def __init__(self, path: Path, *records: Prepared) -> None:
-        self._path, self._records = path, records
+        self._path, self._records = path, list(records)
+        self.told: list[int] = []
 
     def stage(self, name: str, unit: str, total: int | None) -> None:
-        """Store them, when everything was found to be new."""
+        """Store a record, when everything was found to be new."""
         if name == "storing":
-            with ThreadPoolExecutor(1) as elsewhere:
-                elsewhere.submit(asyncio.run, self._store()).result()
+            self._store_one()
 
-    async def _store(self) -> None:
+    def refused(self, fault: Refused) -> None:
+        """Store the next one, before what is left is tried again."""
+        self.told.append(fault.line)
+        self._store_one()
+
+    def _store_one(self) -> None:
+        if self._records:
+            with ThreadPoolExecutor(1) as elsewhere:
+                elsewhere.submit(asyncio.run, self._store(self._records.pop(0))).result()
+
+    async def _store(self, record: Prepared) -> None:
         async with stores.opened(self._path, kinds(), intake().accept) as store:
-            await store.put(self._records)
+            await store.put([record])
 
 
 async def test_a_load_that_was_overtaken_says_what_it_has_stored(store: Store, tmp_path: Path) -> None:
@@ -235,3 +247,63 @@ async def test_a_load_that_was_overtaken_says_what_it_has_stored(store: Store, t
     with pytest.raises(RecordConflict, match=r"1 append-only .*; 1 record\(s\) before them are stored already"):
         await Load(kinds(), intake(), store, other).run(files)
     assert await stored(store, "org_unit")
+
+
+async def test_a_load_that_goes_on_is_overtaken_as_often_as_it_may_be(store: Store, tmp_path: Path) -> None:
+    """Going on, a batch is stored without whatever others came first with, also while it was tried again."""
+    events = [{**LEAST["event"], "event_id": f"n{number}"} for number in range(5)]
+    others = [accepted("event", {**events[place], "event_type": "other"}) for place in (3, 1, 4)]
+    watcher = Overtaken(tmp_path / "s.db", *others)
+    text = b"\n".join(map(orjson.dumps, events))
+    done = await Load(kinds(), intake(), store, watcher, keep_going=True).run(
+        [Lines("f", partial(io.BytesIO, text), "event")]
+    )
+    assert watcher.told == [4, 2, 5]
+    assert (done.accepted["event"], done.refused["event"]) == (2, 3)
+    found = {one["event_id"]: one["event_type"] for one in await stored(store, "event")}
+    assert found == {"n0": "started", "n1": "other", "n2": "started", "n3": "other", "n4": "other"}
+
+
+def differing(number: int, org: str, content: str, kind: str = "event") -> Record:
+    """An append-only record of some tenant."""
+    tenant = {"org_id": org, "workspace_id": "main"}
+    owner = {"scope": {"tenant_context": tenant}} if kind == "event" else {"tenant_context": tenant}
+    return {**LEAST[kind], **owner, "event_id": f"n{number}", "event_type": content}
+
+
+async def test_every_conflict_of_a_write_is_told(store: Store) -> None:
+    """Of all tenants and kinds in one write, each append-only record that differs is named by its line, in order."""
+    audit = "protected_audit_event"
+    first = [("event", "acme", "a"), ("event", "other", "a"), (audit, "acme", "a")]
+    again = [(kind, org, text) for text in "ab" for kind, org, _ in first]
+    await store.put([accepted(kind, differing(1, org, text, kind)) for kind, org, text in first])
+    offered = [
+        accepted(kind, differing(1, org, text, kind), line=line) for line, (kind, org, text) in enumerate(again, 10)
+    ]
+    with pytest.raises(RecordConflict) as told:
+        await store.put([*offered, accepted("event", differing(2, "acme", "new"), line=20)])
+    assert [(reject.line, reject.kind) for reject in told.value.rejects] == [
+        (13, "event"),
+        (14, "event"),
+        (15, audit),
+    ]
+    assert [one["event_id"] for one in await stored(store, "event")] == ["n1"]
+
+
+async def test_going_on_leaves_out_what_differs_in_any_tenant(store: Store) -> None:
+    """A batch in which records of several tenants never change is stored without those that differ, each told."""
+    records = [differing(1, org, text) for org in ("acme", "other", "third") for text in ("first", "then")]
+    done = await loaded(store, "event", [records], keep_going=True)
+    assert (done.stored, done.accepted["event"], done.refused["event"]) == (True, 3, 3)
+    again = await loaded(store, "event", [[differing(1, org, "then") for org in ("acme", "other")]], keep_going=True)
+    assert (again.stored, again.accepted["event"], again.refused["event"]) == (True, 0, 2)
+    assert [one["event_type"] for one in await stored(store, "event")] == ["first"]
+
+
+def test_a_run_that_never_changes_is_told_by_the_line_it_was_given() -> None:
+    """An append-only run that inherits its scope conflicts under the number it is offered with, not where it was read."""
+    ended = accepted("automation_run", {**LEAST["automation_run"], "status": "completed"}, line=7)._replace(line=0)
+    before = accepted("automation_run", LEAST["automation_run"])
+    kind = replace(kinds()["automation_run"], write="append_only")
+    [conflict] = settle(kind, [(ended.key, ended)], {ended.key: Stored(None, before.doc)}).conflicts
+    assert conflict.line == 0

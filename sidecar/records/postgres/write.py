@@ -7,13 +7,12 @@ has seen every lesser one.
 
 from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 from uuid import UUID
 
 import orjson
 from asyncpg import Record
 
-from sidecar.errors import RecordConflict
 from sidecar.records.kind import Column
 from sidecar.records.layout import Table, storable
 from sidecar.records.postgres import tables as ddl
@@ -22,11 +21,19 @@ from sidecar.records.postgres.pages import Connection
 from sidecar.records.postgres.sql import sendable
 from sidecar.records.promotion import one_key
 from sidecar.records.store import Outcome, Prepared, Tenant
-from sidecar.records.upsert import Stored, compares_documents, settle
+from sidecar.records.upsert import Settled, Stored, compares_documents, raise_conflicts, settle
 
 Key = tuple[str, ...]
 Owned = tuple[int, Key]
 """A record's key behind the id of its tenant."""
+
+
+class _Group(NamedTuple):
+    """One kind's records: what is stored under their keys, and what becomes of them."""
+
+    table: Table
+    stored: Mapping[Owned, Stored]
+    settled: Settled[Owned]
 
 
 class Writer:
@@ -72,20 +79,22 @@ class Writer:
         return None if locked is None else locked.tenant_id
 
     async def put(self, records: Iterable[Prepared], *, overrule: bool = False) -> Outcome:
-        """Store the records in their order. Raises RecordConflict before anything of its kind is written.
+        """Store the records in their order. Raises RecordConflict, with all that conflicts, before any is written.
 
         With ``overrule`` they replace what is stored whatever it is: newer, or append-only.
         """
         by_kind: dict[str, list[Prepared]] = {}
-        accepted = stale = 0
+        accepted = 0
         for record in records:
             by_kind.setdefault(record.kind, []).append(record)
             accepted += 1
         await self.lock({record.tenant for of_kind in by_kind.values() for record in of_kind})
-        for kind, of_kind in by_kind.items():
-            stale += await self._put_kind(self._tables[kind], of_kind, overrule)
+        groups = [await self._group(self._tables[kind], of_kind, overrule) for kind, of_kind in by_kind.items()]
+        raise_conflicts(group.settled for group in groups)
+        for group in groups:
+            await self._put_group(*group)
         await self._flush_counts()
-        return Outcome(accepted, stale)
+        return Outcome(accepted, sum(group.settled.stale for group in groups))
 
     async def promote(self, kind: str, records: Sequence[Prepared]) -> None:
         """Store records of a kind whose schema changed. Raises StoreError where two of them have one key now."""
@@ -140,19 +149,19 @@ class Writer:
         found = await self._connection.fetch(_FIND, *_triples(asked))
         return {Tenant(*triple): number for number, _, *triple in found}
 
-    async def _put_kind(self, table: Table, records: Sequence[Prepared], overrule: bool) -> int:
-        """Store one kind's records; how many were stale."""
+    async def _group(self, table: Table, records: Sequence[Prepared], overrule: bool) -> _Group:
+        """What becomes of one kind's records. Nothing is written."""
         offered = [((self._locked[record.tenant].tenant_id, record.key), record) for record in records]
         stored = await self._stored(table, list(dict.fromkeys(owned for owned, _ in offered)))
-        settled = settle(table.kind, offered, stored, overrule=overrule)
-        if settled.conflicts:
-            raise RecordConflict(settled.conflicts)
+        return _Group(table, stored, settle(table.kind, offered, stored, overrule=overrule))
+
+    async def _put_group(self, table: Table, stored: Mapping[Owned, Stored], settled: Settled[Owned]) -> None:
+        """Write one kind's records."""
         if settled.write:
             labels = await self._labels.ids(self._label_key(record) for record in settled.write.values())
             await self._remove(table, [owned for owned in settled.write if owned in stored])
             await self._add(table, settled.write, labels)
             await self._authority(table, settled.write)
-        return settled.stale
 
     async def _stored(self, table: Table, owned: Sequence[Owned]) -> dict[Owned, Stored]:
         """What is stored under the keys. Documents are read only where the write rule compares them."""

@@ -9,12 +9,11 @@ from typing import Any, NamedTuple
 
 import orjson
 
-from sidecar.errors import RecordConflict
 from sidecar.records.layout import Table, quoted
 from sidecar.records.promotion import one_key
 from sidecar.records.remembering import remember
 from sidecar.records.store import MOST_LABELS_KEPT, Outcome, Prepared, Tenant, label_digest
-from sidecar.records.upsert import Stored, compares_documents, settle
+from sidecar.records.upsert import Settled, Stored, compares_documents, raise_conflicts, settle
 
 Key = tuple[str, ...]
 
@@ -25,6 +24,15 @@ class _Found(NamedTuple):
     row: int
     label: int
     stored: Stored
+
+
+class _Group(NamedTuple):
+    """One kind's records of one tenant: what is stored under their keys, and what becomes of them."""
+
+    table: Table
+    tenant: int
+    found: Mapping[Key, _Found]
+    settled: Settled[Key]
 
 
 @dataclass
@@ -60,19 +68,24 @@ class Writer:
         self._counts: Counter[int] = Counter()
 
     def put(self, records: Iterable[Prepared], *, overrule: bool = False) -> Outcome:
-        """Store the records in their order. Raises RecordConflict before anything of its kind is written.
+        """Store the records in their order. Raises RecordConflict, with all that conflicts, before any is written.
 
         With ``overrule`` they replace what is stored whatever it is: newer, or append-only.
         """
-        accepted = stale = 0
-        groups: dict[tuple[str, Tenant], list[Prepared]] = {}
+        accepted = 0
+        offered: dict[tuple[str, Tenant], list[Prepared]] = {}
         for record in records:
-            groups.setdefault((record.kind, record.tenant), []).append(record)
+            offered.setdefault((record.kind, record.tenant), []).append(record)
             accepted += 1
-        for (kind, tenant), group in groups.items():
-            stale += self._put_group(self._tables[kind], self._tenant(tenant), group, overrule)
+        groups = [
+            self._group(self._tables[kind], self._tenant(tenant), group, overrule)
+            for (kind, tenant), group in offered.items()
+        ]
+        raise_conflicts(group.settled for group in groups)
+        for group in groups:
+            self._put_group(*group)
         self._flush_counts()
-        return Outcome(accepted, stale)
+        return Outcome(accepted, sum(group.settled.stale for group in groups))
 
     def promote(self, kind: str, records: Sequence[Prepared]) -> None:
         """Store records of a kind whose schema changed. Raises StoreError where two of them have one key now."""
@@ -126,13 +139,15 @@ class Writer:
                 found += [place for place in places if known.get((one := records[place]).key, one.doc) != one.doc]
         return found
 
-    def _put_group(self, table: Table, tenant_id: int, records: Sequence[Prepared], overrule: bool) -> int:
-        """Store one kind's records of one tenant; how many were stale."""
+    def _group(self, table: Table, tenant_id: int, records: Sequence[Prepared], overrule: bool) -> _Group:
+        """What becomes of one kind's records of one tenant. Nothing is written."""
         found = self._stored(table, tenant_id, [record.key for record in records])
         stored = {key: one.stored for key, one in found.items()}
         settled = settle(table.kind, ((record.key, record) for record in records), stored, overrule=overrule)
-        if settled.conflicts:
-            raise RecordConflict(settled.conflicts)
+        return _Group(table, tenant_id, found, settled)
+
+    def _put_group(self, table: Table, tenant_id: int, found: Mapping[Key, _Found], settled: Settled[Key]) -> None:
+        """Write one kind's records of one tenant."""
         replaced, added, kept = [], [], _kept(table)
         for key, record in settled.write.items():
             before, label = found.get(key), self._label(tenant_id, record)
@@ -148,7 +163,6 @@ class Writer:
             self._write(table, replaced, added)
             self._write_lists(table, tenant_id, settled.write)
             self._authority(table, tenant_id)
-        return settled.stale
 
     def _write(self, table: Table, replaced: Sequence[tuple[Any, ...]], added: Sequence[tuple[Any, ...]]) -> None:
         """Write rows: in the place of others, whose numbers come first, or new ones."""
