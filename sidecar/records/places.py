@@ -198,11 +198,16 @@ def bad_text(text: str) -> str | None:
     return None
 
 
-def _integer(digits: str, pointer: str, at: int) -> int:
+def _integer(digits: str, pointer: str, at: int) -> int | float:
     too_long = len(digits) > len(str(SMALLEST))
     if too_long or not SMALLEST <= int(digits) <= GREATEST:
         raise BadJson(f"{_short(digits)} {NO_INTEGER}", pointer, at)
-    return int(digits)
+    return whole(digits)
+
+
+def whole(digits: str) -> int | float:
+    """The number that digits stand for: ``-0`` is no integer but -0.0, as which the engines read and digest it."""
+    return -0.0 if digits == "-0" else int(digits)
 
 
 def _short(text: str) -> str:

@@ -6,7 +6,7 @@ from typing import Any, Never
 
 import orjson
 
-from sidecar.records.places import DEEPEST, GREATEST, NO_INTEGER, SMALLEST, BadJson, bad_text, read_placed, token
+from sidecar.records.places import DEEPEST, GREATEST, NO_INTEGER, SMALLEST, BadJson, bad_text, read_placed, token, whole
 
 _BOM = b"\xef\xbb\xbf"
 _NUL_ESCAPED = b"\\u0000"
@@ -80,10 +80,10 @@ def _pairs(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     return found
 
 
-def _int(digits: str) -> int:
+def _int(digits: str) -> int | float:
     if len(digits) > len(str(SMALLEST)) or not SMALLEST <= int(digits) <= GREATEST:
         raise _NotClean
-    return int(digits)
+    return whole(digits)
 
 
 def _float(digits: str) -> float:
