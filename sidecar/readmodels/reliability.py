@@ -58,9 +58,11 @@ class _Asked:
         object.__setattr__(self, "within", () if self.run_id is None else (Is("run_id", (self.run_id,)),))
 
     @property
-    def after_id(self) -> str | None:
-        """The id of the row to go on behind; a blank one is none."""
-        return (self.query.after_id or "").strip(WHITE_SPACE) or None
+    def after_ids(self) -> tuple[str, ...]:
+        """The id of the row to go on behind, as it was sent and trimmed: a stored one may begin or end with a blank."""
+        sent = self.query.after_id or ""
+        trimmed = sent.strip(WHITE_SPACE)
+        return tuple(dict.fromkeys((sent, trimmed))) if trimmed else ()
 
     @property
     def collection(self) -> str | None:
@@ -69,16 +71,18 @@ class _Asked:
 
     def anchors(self) -> list[Request]:
         """The reads that find the anchor: in the collection that is named, else in all. No query filter hides it."""
-        if self.after_id is None:
+        if not self.after_ids:
             return []
         named = COLLECTIONS if self.collection is None else (self.collection,)
-        return [Get(COLLECTIONS[name], ((self.after_id,),), self.within) for name in named]
+        keys = tuple((name,) for name in self.after_ids)
+        return [Get(COLLECTIONS[name], keys, self.within) for name in named]
 
     def anchor(self, pages: Sequence[Page]) -> _Anchor | None:
         """The anchor among the pages of ``anchors``; None when none was asked for."""
-        if self.after_id is None:
+        if not self.after_ids:
             return None
-        found = [row for page in pages for row in page.rows]
+        rows = [row for page in pages for row in page.rows]
+        found = [row for row in rows if row.position.key[0] == self.query.after_id] or rows
         if self.collection is not None:
             return _Anchor(self.collection, found[0].position if found else None)
         if len(found) != 1:  # stale, hidden, made up or ambiguous
@@ -112,7 +116,7 @@ class _Asked:
 def reliability(query: ReliabilityQuery) -> Plan[View]:
     """The collections of the whole tenant, or of the run that the query filters by."""
     asked = _Asked(query, filter_run(query.run_id))
-    anchor = asked.anchor((yield asked.anchors())) if asked.after_id is not None else None
+    anchor = asked.anchor((yield asked.anchors())) if asked.after_ids else None
     view = yield from _collections(asked, anchor)
     return {"source": "stateful_runtime_reliability", **view}
 

@@ -86,3 +86,19 @@ async def test_a_walk_meets_every_row_once(sidecar: Served, limit: int) -> None:
         following = page["pagination"]["next"]["dead_letters"]
         query = urlencode({"limit": limit, **following}) if following else ""
     assert walked == expected
+
+
+async def test_the_cursor_of_a_page_leads_on_whatever_blanks_its_id_has(sidecar: Served) -> None:
+    """An anchor is the row of exactly that id; only where there is none are blanks around it of no account."""
+    await sidecar.take(dead_letter(" d ", at=4), dead_letter("e", at=3), dead_letter("d", at=2), dead_letter("f", at=1))
+    walked = []
+    query = {"limit": "1"}
+    while query:
+        page = await sidecar.get(f"{RELIABILITY}?{urlencode(query)}", OPERATOR)
+        walked += ids(page["dead_letters"], "dead_letter_id")
+        following = page["pagination"]["next"]["dead_letters"]
+        query = following and {"limit": "1", **following}
+    assert walked == [" d ", "e", "d", "f"]
+    for sent, behind in (("%20d%20", ["e", "d", "f"]), ("d", ["f"]), ("%09d", ["f"])):
+        page = await sidecar.get(f"{RELIABILITY}?after_id={sent}", OPERATOR)
+        assert ids(page["dead_letters"], "dead_letter_id") == behind
