@@ -40,11 +40,10 @@ class Intake:
         ``record`` is what ``strict.read_json`` returned. ``line`` is where it was read. With ``default_tenant`` a
         record without a tenant belongs to the local one, where its schema says so; else it is refused.
         """
-        gate = self._gate(kind)
-        if gate is None:
+        if not isinstance(kind, str) or kind not in self._kinds:
             return [Reject(line, kind if isinstance(kind, str) else None, "", self._unknown(kind))]
         notes = Notes()
-        result = gate.accept(record, notes, line, default_tenant)
+        result = self._gate(kind).accept(record, notes, line, default_tenant)
         if isinstance(result, Prepared):
             if notes.dropped:
                 self.dropped[kind] += notes.dropped
@@ -52,9 +51,11 @@ class Intake:
             return result
         return [Reject(line, kind, pointer, message) for pointer, message in result]
 
-    def _gate(self, kind: object) -> "_Gate | None":
-        if not isinstance(kind, str) or kind not in self._kinds:
-            return None
+    def heir(self, kind: str, source: bytes, line: int) -> Callable[[bytes], Prepared]:
+        """What a run that was accepted with this source inherits, for whoever kept the source alone."""
+        return self._gate(kind).heir(source, line)
+
+    def _gate(self, kind: str) -> "_Gate":
         gate = self._gates.get(kind)
         if gate is None:
             gate = self._gates[kind] = _Gate(self._kinds[kind], forgets=kind in self._forgotten)
@@ -133,9 +134,9 @@ class _Gate:
             run = self._projection.settle(run)
         kept = fitted(orjson.dumps(source, option=orjson.OPT_SORT_KEYS))
         inherits = self._scope_goes and "automation_snapshot" not in source
-        return self._preparer.prepare(run, line, kept, self._heir(source, line) if inherits else None)
+        return self._preparer.prepare(run, line, kept, self.heir(kept, line) if inherits else None)
 
-    def _heir(self, source: dict[str, Any], line: int) -> Callable[[bytes], Prepared]:
+    def heir(self, source: bytes, line: int) -> Callable[[bytes], Prepared]:
         """The same run with the scope and definition of the stored one, for an engine drops both when a run ends.
 
         They are written into the source, so that a later promotion finds them there.
@@ -144,7 +145,7 @@ class _Gate:
         def inherit(stored: bytes) -> Prepared:
             known: dict[str, Any] = orjson.loads(stored)
             scope = {name: known["scope"][name] for name in FIELDS if name in known["scope"]}
-            heir = {**source, "scope_unknown": scope.get("owning_org_unit_id") == ""}
+            heir = {**orjson.loads(source), "scope_unknown": scope.get("owning_org_unit_id") == ""}
             for name in ("workflow_definition_version", "workflow_definition_snapshot_hash"):
                 if name in known:
                     heir.setdefault(name, known[name])

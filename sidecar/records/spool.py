@@ -6,11 +6,9 @@ import tempfile
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from os import SEEK_END
+from sys import getsizeof
 from typing import Any
 
-import orjson
-
-from sidecar.errors import StoreError
 from sidecar.records.ingest import Intake
 from sidecar.records.kind import Kinds
 from sidecar.records.sources import Placed
@@ -19,7 +17,7 @@ from sidecar.records.store import Prepared, Tenant
 MEMORY_BYTES = 96 * 1024 * 1024
 """How much is kept in memory."""
 RECORD_BYTES = 1_000
-"""What a record takes there beside its documents."""
+"""What a record takes there beside its documents and the texts of its list columns."""
 _KEPT = slice(Prepared._fields.index("key"), Prepared._fields.index("inherit"))
 """What is written of a record as it is; its kind and tenant are told once for many."""
 _TURN = {"membership": 0, "catalogue": 1, None: 2}
@@ -74,7 +72,8 @@ class Spool:
 
     def _kept(self, batch: Sequence[Placed], size: int) -> _Chunk:
         """The batch as it is while there is room for it, else laid down."""
-        taken = size + len(batch) * RECORD_BYTES
+        listed = [texts for placed in batch for texts in placed.record.lists]
+        taken = size + len(batch) * RECORD_BYTES + sum(sum(map(getsizeof, (texts, *texts))) for texts in listed)
         if self._held + taken <= MEMORY_BYTES:
             self._held += taken
             return _Chunk(len(batch), size, batch)
@@ -105,14 +104,9 @@ class Spool:
         tenants = [Tenant(*owner) for owner in owners]
         for path, line, inherits, owner, row in rows:
             record = Prepared(kind, tenants[owner], *row)
-            yield Placed(path, line, self._heir(path, line, record) if inherits else record)
-
-    def _heir(self, path: str, line: int, record: Prepared) -> Prepared:
-        """What a run inherits is a function, which no file holds: it is made anew from the run's source."""
-        again = self._intake.accept(record.kind, orjson.loads(record.source or b""), line=record.line)
-        if not isinstance(again, Prepared):
-            raise StoreError(f"{path}:{line}: was accepted, and refused when read again: {again[0].message}")
-        return again
+            if inherits and record.source is not None:  # what it inherits is a function, which no file holds
+                record = record._replace(inherit=self._intake.heir(kind, record.source, record.line))
+            yield Placed(path, line, record)
 
 
 def _grouped(chunks: Sequence[_Chunk], most: int, most_bytes: int) -> Iterator[list[_Chunk]]:

@@ -1,5 +1,6 @@
 """What a load keeps of its input: the spool gives back what was put in, the ledger remembers across batches."""
 
+import tracemalloc
 from collections.abc import Iterator
 from contextlib import closing
 from itertools import pairwise
@@ -100,6 +101,31 @@ def test_a_spool_joins_what_was_put_in(added: list[tuple[Any, int]], most: int, 
 def size(batch: list[Placed]) -> int:
     """The size of its documents."""
     return sum(len(one.record.doc) for one in batch)
+
+
+OUTPUTS = {f"n{number}": {"result": [number, None], "text": "x"} for number in range(20)}
+SHAPES = {
+    "letters": ("dead_letter", "dead_letter_id", {}),
+    "long letters": ("dead_letter", "dead_letter_id", {"reason": "x" * 2_000}),
+    "many texts": ("protected_audit_event", "event_id", {"payload": {"ids": [f"{number:x}" for number in range(200)]}}),
+    "ended runs": ("automation_run", "run_id", {"status": "completed", "checkpoint": {"node_outputs": OUTPUTS}}),
+}
+
+
+@pytest.mark.parametrize("shape", SHAPES.values(), ids=SHAPES)
+def test_a_spool_holds_no_more_than_it_may(shape: tuple[str, str, Any], monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whatever records look like, what waits in memory takes no more than the bound; the rest is laid down."""
+    kind, name, more = shape
+    monkeypatch.setattr(spooling, "MEMORY_BYTES", 2**18)
+    with closing(Spool(kinds(), intake())) as spool:
+        accepted(kind, {**LEAST[kind], **more})  # what is made once is no record's
+        tracemalloc.start()
+        for number in range(0, 400, 10):
+            names = [f"{place}" for place in range(number, number + 10)]
+            spool.add([Placed("f", 1, accepted(kind, {**LEAST[kind], **more, name: one})) for one in names])
+        held = tracemalloc.get_traced_memory()[0]
+        tracemalloc.stop()
+    assert held < 1.1 * 2**18
 
 
 def test_the_content_decides_the_id_of_a_load() -> None:
