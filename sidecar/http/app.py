@@ -11,7 +11,7 @@ from sidecar.config import Limits
 from sidecar.errors import Refusal, StoreError
 from sidecar.http.answer import POLICY_HEADER, fault, of_http, refused
 from sidecar.http.decisions import Decisions
-from sidecar.http.routes import ROUTES
+from sidecar.http.routes import ROUTES, is_written_out
 from sidecar.http.service import BUNDLE, IDENTITY, SERVICE, Service
 from sidecar.identity.authenticate import from_headers
 
@@ -80,6 +80,8 @@ async def _proved(request: web.Request, handler: Handler) -> web.StreamResponse:
     headers = ((name.decode("latin-1"), value.decode("latin-1")) for name, value in request.raw_headers)
     trusted = trust.peers.trust(_peer(request))
     request[IDENTITY] = from_headers(headers, trusted=trusted, claim_required=trust.unit_claim_required)
+    if not is_written_out(request):  # the router decodes a path before it looks for its route
+        raise web.HTTPNotFound
     return await handler(request)
 
 

@@ -1,5 +1,6 @@
 """The read side, one handler a route: read the query, take the snapshot, answer with the view."""
 
+import re
 import secrets
 
 from aiohttp import web
@@ -179,3 +180,10 @@ ROUTES = (
     web.get("/v1/records/{kind:[^/]+}/{key:.+}", show_record),
 )
 """Every route of the read side."""
+
+_WRITTEN = re.compile("|".join(re.sub(r"\{\w+:(.+?)\}", r"\1", route.path) for route in ROUTES))
+
+
+def is_written_out(request: web.Request) -> bool:
+    """Whether the path is that of a route as it was sent: what a proxy looks at is not decoded either."""
+    return _WRITTEN.fullmatch(request.rel_url.raw_path) is not None

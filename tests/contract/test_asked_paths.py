@@ -29,14 +29,18 @@ pytestmark = pytest.mark.asyncio(loop_scope="module")
         ),
         *(f"{RUN}/snapshots/s-1/more", f"{RELIABILITY}/", "/v1/records", "/v1/records/", "/v1/records/wait/", "/livez"),
         *("/readyz", "/metrics", "/admin/v1/records", f"{RUN}/nothing"),
+        *("/stateful-runtime/%72uns", "/%73tateful-runtime/runs", f"{RUN}/%65vents", f"{RUN}/snapshots%2Fs-1"),
+        *("/stateful%2Druntime/runs", "/v1/%72ecords/wait", "/stateful-runtime/reliabilit%79", f"{RUN}/resume%2Dplan"),
     ],
 )
 async def test_no_such_route(shared_world: Served, path: str) -> None:
-    """A path that is no route exactly, letter by letter, is 404 in JSON; the admin side's are none here."""
+    """A path that is no route exactly, letter by letter as it was sent, is 404 in JSON; the admin side's are none here."""
     status, body = await shared_world.refused(path, ANN)
     assert status == 404
     assert body["error"] in ("not_found", "record_not_found")
     assert set(body) == {"error", "message"}
+    if body["error"] == "not_found":
+        assert (await shared_world.ask("POST", path, ANN)).status == 404
 
 
 async def test_empty_segments(shared_world: Served) -> None:
