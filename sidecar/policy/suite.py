@@ -1,7 +1,7 @@
 """The conformance runner: every caller of a suite before every record, each policy on its own and all together."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -49,7 +49,8 @@ def running(
     suites = []
     for stem, path in bundle.suites():
         suites.append((yield from _running(bundle, stem, path, holding, second, operator_without_units)))
-    return Results(tuple(suites), () if holding else bundle.notes)
+    gaps = () if holding else tuple(replace(note, severity="error") for note in bundle.notes)
+    return Results(tuple(suites), gaps)
 
 
 def _witness() -> "Witness":

@@ -187,11 +187,11 @@ def test_a_text_chooses_cases(sidecar: Sidecar) -> None:
 
 
 def test_gaps_fail_a_test_run(sidecar: Sidecar, tmp_path: Path) -> None:
-    """A kind that no policy covers and a policy without a suite are notes in a check and failures in a test."""
+    """A kind that no policy covers and a policy without a suite are notes in a check, and errors that fail a test."""
     ran = sidecar("test", "--policies", policies(tmp_path))
     assert ran.code == 1
-    assert "letters.yaml:0:0: note: has no suite" in ran.out
-    assert "no policy covers the kind 'wait'" in ran.out
+    assert "letters.yaml:0:0: error: has no suite" in ran.out
+    assert "error: no policy covers the kind 'wait'" in ran.out
     assert ran.out.splitlines()[-1].startswith("FAILED: ")
 
 

@@ -55,7 +55,7 @@ def test_a_suite_passes(tmp_path: Path) -> None:
     found = result(tmp_path)
     wall = "  note: no record here is of the tenant of eva, so it proves the tenant wall only"
     assert list(tree(run(bundle_of(tmp_path)))) == ["p: ok, 9 cases, 0 failed", wall] + [
-        str(note) for note in bundle_of(tmp_path).notes
+        str(note).replace(" note: ", " error: ") for note in bundle_of(tmp_path).notes
     ]
     assert found.passed
     assert {case.name: case.visible for case in found.cases if case.caller == "eva"} == {
