@@ -1,6 +1,5 @@
 """Doors and listeners: a door is an address that is ours, a listener an application that answers behind it."""
 
-import asyncio
 import errno
 import os
 import socket
@@ -72,19 +71,14 @@ class Listener:
     def __init__(self, door: Door, app: web.Application, bounds: Bounds, drain_s: float) -> None:
         self.door, self._bounds = door, bounds
         self._runner = web.AppRunner(app, handle_signals=False, access_log=None, shutdown_timeout=drain_s)
-        self._accepting: list[asyncio.Server | Acceptor] = []
+        self._accepting: list[Acceptor] = []
 
     async def open(self, revision: Callable[[], str | None]) -> None:
         """Accept connections; ``revision`` names the bundle in force."""
         await self._runner.setup()
         assert self._runner.server is not None
-        share, loop = self.door.share, asyncio.get_running_loop()
-        protocol = Connections(self._runner.server, self._bounds, revision, share)
-        for one in self.door.sockets:
-            if share is None:
-                self._accepting.append(await loop.create_server(protocol, sock=one, backlog=BACKLOG))
-            else:
-                self._accepting.append(Acceptor(one, protocol, share))
+        protocol = Connections(self._runner.server, self._bounds, revision, self.door.share)
+        self._accepting = [Acceptor(one, protocol, self.door.share) for one in self.door.sockets]
 
     def shut(self) -> None:
         """Accept nobody any more."""

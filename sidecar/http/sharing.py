@@ -56,9 +56,12 @@ class Share:
 
 
 class Acceptor:
-    """Accepts connections at a socket at which others accept too."""
+    """Accepts connections at a socket; with a ``share``, others accept there too.
 
-    def __init__(self, place: socket.socket, protocol: Callable[[], asyncio.Protocol], share: Share) -> None:
+    asyncio's own server, where the machine has no room for a connection, says so at once for each that may wait.
+    """
+
+    def __init__(self, place: socket.socket, protocol: Callable[[], asyncio.Protocol], share: Share | None) -> None:
         self._socket, self._protocol, self._share = place, protocol, share
         self._loop = asyncio.get_running_loop()
         self._admitting: asyncio.Task[None] | None = None
@@ -82,7 +85,7 @@ class Acceptor:
 
     async def _admit(self) -> None:
         """Accept one, if it is still there; the next is looked at when this one counts."""
-        if self._share.ahead:
+        if self._share is not None and self._share.ahead:
             await asyncio.sleep(COURTESY_S)
         try:
             if self._open:

@@ -2,6 +2,7 @@
 
 import asyncio
 import socket
+import time
 from pathlib import Path
 
 import pytest
@@ -74,9 +75,12 @@ async def test_a_process_that_does_not_accept_keeps_nobody_waiting(tmp_path: Pat
     await turning.close()
 
 
-async def test_a_machine_without_room_is_waited_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """When a connection cannot be accepted the next try comes later, and then it is."""
-    monkeypatch.setattr(sharing, "RELIEF_S", 0.01)
+@pytest.mark.parametrize("alone", [True, False])
+async def test_a_machine_without_room_is_waited_for(
+    alone: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """When a connection cannot be accepted that is told once, the next try comes later, and then it is accepted."""
+    monkeypatch.setattr(sharing, "RELIEF_S", 0.05)
     failures = [OSError(24, "Too many open files")] * 3
 
     class Full(socket.socket):
@@ -85,15 +89,18 @@ async def test_a_machine_without_room_is_waited_for(tmp_path: Path, monkeypatch:
                 raise failures.pop()
             return super().accept()
 
-    door, shares = Door.take(Address("", 0, str(tmp_path / "s.sock"))), Shares(1)
+    door, share = Door.take(Address("", 0, str(tmp_path / "s.sock"))), None if alone else Shares(1).share(0)
     full = Full(fileno=door.sockets[0].detach())
-    listener = Listener(Door(door.address, (full,), share=shares.share(0)), web.Application(), Bounds.of(Limits()), 1.0)
+    listener = Listener(Door(door.address, (full,), share=share), web.Application(), Bounds.of(Limits()), 1.0)
     await listener.open(lambda: None)
+    began = time.monotonic()
     async with asyncio.timeout(10):
         reader, writer = await asyncio.open_unix_connection(door.address.path)
         writer.write(b"GET / HTTP/1.1\r\nHost: here\r\n\r\n")
         assert (await reader.readline()).startswith(b"HTTP/1.1 404")
-    assert failures == []
+    assert time.monotonic() - began > 3 * sharing.RELIEF_S
+    told = ["a connection could not be accepted: [Errno 24] Too many open files"] * 3
+    assert (failures, [record.getMessage() for record in caplog.records]) == ([], told)
     writer.close()
     await listener.close()
 
