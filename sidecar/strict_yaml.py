@@ -25,6 +25,17 @@ _NUMBER = re.compile(r"-?(0|[1-9][0-9]{0,30})(\.[0-9]{1,30})?([eE][+-]?[0-9]{1,4
 _SPACE = re.compile(r"\s*")
 _ESCAPES = {"n": "\n", "t": "\t", " ": " ", "r": "\r"}
 _ESCAPE_LENGTHS = {"x": 4, "u": 6, "U": 10}
+_UNCLOSED = "found unexpected end of stream"
+_HINTS = {
+    _UNCLOSED: "the quote that begins here is never closed",
+    "mapping values are not allowed in this context": "indent this line as its neighbours, or quote what holds a ':'",
+    "did not find expected '-' indicator": "indent this line as its neighbours",
+    "did not find expected key": "indent this line as its neighbours, or quote the whole of a text that holds quotes",
+    "found character that cannot start any token": "indent with spaces, or quote a text that begins with this",
+    "found a tab character that violates indentation": "indent with spaces",
+    "could not find expected ':'": "a key ends with a colon, and the lines of a text are indented",
+}
+"""What people meant who met one of the parser's sentences."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,8 +179,9 @@ class _Builder:
         try:
             return self._document()
         except yaml.MarkedYAMLError as error:
-            mark = error.problem_mark or error.context_mark
+            mark = error.context_mark if error.problem == _UNCLOSED else error.problem_mark or error.context_mark
             said = ": ".join(part for part in (error.context, error.problem) if part)
+            said += f"; {_HINTS[error.problem]}" if error.problem in _HINTS else ""
             raise self.refuse(mark.index if mark else 0, f"is not YAML: {said}") from error
         except yaml.YAMLError as error:
             at = getattr(error, "position", 0)
@@ -197,7 +209,7 @@ class _Builder:
         if event.anchor is not None:
             raise self.refuse(at, f"anchors (&{event.anchor}) are not supported; write the value out")
         if event.tag is not None:
-            raise self.refuse(at, f"tags ({event.tag}) are not supported; remove it")
+            raise self.refuse(at, f"tags ({event.tag}) are not supported; quote a text that begins with !")
         if depth > DEEPEST:
             raise self.refuse(at, f"is nested deeper than {DEEPEST} levels")
         if self._nodes > MOST_NODES:
