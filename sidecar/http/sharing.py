@@ -84,15 +84,17 @@ class Acceptor:
         self._admitting = self._loop.create_task(self._admit())
 
     async def _admit(self) -> None:
-        """Accept one, if it is still there; the next is looked at when this one counts."""
+        """Accept one, if it is still there, and alone all others; of several the next is looked at when it counts."""
         if self._share is not None and self._share.ahead:
             await asyncio.sleep(COURTESY_S)
         try:
-            if self._open:
+            while self._open:
                 connection, _ = self._socket.accept()
                 await self._loop.connect_accepted_socket(self._protocol, connection)
+                if self._share is not None:
+                    break
         except BlockingIOError:
-            log.debug("another process was faster")
+            log.debug("nobody waits to be accepted any more")
         except OSError as error:
             log.warning("a connection could not be accepted: %s", error)
             await asyncio.sleep(RELIEF_S)
