@@ -39,7 +39,7 @@ redact:
         ("policy: p\n", "policy: p\npolicy: q\n", 3, 1, "the key 'policy' is given twice; the first is in line 2, column 1"),
         ("allow: own", "allow: &a own", 7, 12, "anchors (&a) are not supported; write the value out"),
         ("when: own", "when: *own", 8, 11, "aliases (*own) are not supported; write the value out"),
-        ("when: own", "when: !x own", 8, 11, "tags (!x) are not supported; remove it"),
+        ("when: own", "when: !x own", 8, 11, "tags (!x) are not supported; quote a text that begins with !"),
         ("policy: p", "policy: P", 2, 9, "'P' does not match ^[a-z]"),
         ("policy: p", "policy: bundle", 2, 9, "'bundle' names the suite of all policies; name it otherwise"),
         ("sidecar/v1", "sidecar/v2", 1, 13, "'sidecar/v2' is not 'sidecar/v1', the one value known here"),
