@@ -68,6 +68,14 @@ class Verdicts:
         standing = self.standings.get(kind)
         return standing.shown if standing is not None else {}
 
+    def unsure(self, kind: str, field: str) -> frozenset[int]:
+        """The labels of which some records may have something of a field masked, others not; in ``labels`` it is."""
+        standing = self.standings.get(kind)
+        if standing is None:
+            return frozenset()
+        masked = standing.lanes.depends & standing.masked.keys()
+        return frozenset(label for label in masked if touched(standing.masked[label], (field,)))
+
     def _judged(self, standing: Standing, row: Row, fields: Sequence[str]) -> Row | None:
         """A row that is decided by more than its label, or once more."""
         if row.label_id not in standing.lanes.visible and row.label_id not in standing.lanes.depends:

@@ -2,6 +2,7 @@
 
 What a filter asks of a run's scope is answered once for each label, because a label holds the whole scope save the
 tenant, and the store then reads records of matching labels alone. Labels come masked: a masked value matches nothing.
+Where each record has masks of its own, it is asked itself.
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -15,7 +16,7 @@ from sidecar.readmodels.run import RUN_KINDS
 from sidecar.readmodels.scope import ScopeSummaries, resource_scope
 from sidecar.records.forms import filter_value, folded, unit_id
 from sidecar.records.places import at
-from sidecar.records.reading import Contains, Is, Where
+from sidecar.records.reading import Contains, Is, Row, Where
 
 FILTERS = (
     *("status", "phase", "trigger", "kind", "org_id", "workspace_id", "deployment_id", "workflow_id", "automation_id"),
@@ -43,11 +44,17 @@ _PLAIN: Mapping[str, tuple[str, ...]] = {
 
 @dataclass(frozen=True, slots=True)
 class Selection:
-    """What to read of one kind."""
+    """What to read of one kind. Rows of ``unsure`` labels are kept when their own scope passes the ``tests``."""
 
     kind: str
     where: tuple[Where, ...]
     within: frozenset[int] | None
+    unsure: frozenset[int] = frozenset()
+    tests: Sequence[Test] = ()
+
+    def keeps(self, row: Row) -> bool:
+        """Whether a row that was read is one of those that are asked for."""
+        return row.label_id not in self.unsure or _passes(row.record(), self.tests)
 
 
 def selections(given: Mapping[str, str | None], verdicts: Verdicts, summaries: ScopeSummaries) -> list[Selection]:
@@ -59,7 +66,15 @@ def selections(given: Mapping[str, str | None], verdicts: Verdicts, summaries: S
     where = tuple(_where(asked))
     tests = list(_tests(asked, summaries))
     kinds = RUN_KINDS if "kind" not in asked else tuple(kind for kind in RUN_KINDS if kind == _KINDS.get(asked["kind"]))
-    return [Selection(kind, where, _within(verdicts.labels(kind), tests) if tests else None) for kind in kinds]
+    if not tests:
+        return [Selection(kind, where, None) for kind in kinds]
+    return [_tested(kind, where, verdicts, tests) for kind in kinds]
+
+
+def _tested(kind: str, where: tuple[Where, ...], verdicts: Verdicts, tests: Sequence[Test]) -> Selection:
+    unsure = verdicts.unsure(kind, "scope")
+    passing = (label for label, record in verdicts.labels(kind).items() if label in unsure or _passes(record, tests))
+    return Selection(kind, where, frozenset(passing), unsure, tests)
 
 
 def _where(asked: Mapping[str, str]) -> Iterator[Where]:
@@ -70,9 +85,9 @@ def _where(asked: Mapping[str, str]) -> Iterator[Where]:
         yield Contains(_TRIGGERS, asked["trigger"])
 
 
-def _within(labels: Mapping[int, Record], tests: Sequence[Test]) -> frozenset[int]:
-    scopes = ((label, record.get("scope") or {}) for label, record in labels.items())
-    return frozenset(label for label, scope in scopes if all(test(scope) for test in tests))
+def _passes(record: Record, tests: Sequence[Test]) -> bool:
+    scope = record.get("scope") or {}
+    return all(test(scope) for test in tests)
 
 
 def _tests(asked: Mapping[str, str], summaries: ScopeSummaries) -> Iterator[Test]:

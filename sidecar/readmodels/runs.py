@@ -105,12 +105,13 @@ class _Stream:
     more: bool = True
 
     def request(self, size: int) -> Read:
-        """The next records."""
+        """The next records; more of them where most may not be kept."""
+        size = LARGEST_BATCH if self.selection.unsure else size
         return Read(self.selection.kind, size, self.selection.where, self.after, within=self.selection.within)
 
     def receive(self, page: Page) -> None:
-        """Queue a page."""
-        self.rows += page.rows
+        """Queue what is kept of a page."""
+        self.rows += filter(self.selection.keeps, page.rows) if self.selection.unsure else page.rows
         self.more = page.more
         self.after = page.rows[-1].position if page.rows else self.after
 
@@ -127,8 +128,7 @@ def _newest(limit: int, chosen: Sequence[Selection]) -> Plan[tuple[list[Row], di
     beside: dict[str, Beside] = {}
     size = limit
     while len(found) < limit:
-        short = [stream for stream in streams if stream.more and len(stream.rows) < size]
-        if short:
+        while short := [stream for stream in streams if stream.more and len(stream.rows) < size]:
             for stream, page in zip(short, (yield [stream.request(size) for stream in short]), strict=True):
                 stream.receive(page)
         candidates = _taken(streams, size)

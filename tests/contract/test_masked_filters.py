@@ -27,6 +27,7 @@ from serving import Served, Who, served
 from shipped_kinds import kinds
 
 from sidecar.policy.current import Bundles
+from sidecar.readmodels import runs
 
 MASKS = {
     "workflow_run": ["phase", "workflow_id", "trigger_type", "trigger_event", "source_event_id"],
@@ -159,3 +160,37 @@ async def test_a_cursor_opens_no_filter_on_what_is_masked(masked: Served) -> Non
     assert len({answer.raw for answer in given}) == 1
     rest = await masked.get(f"/v1/records/dead_letter?limit=1&cursor={page['next']}", AUDITOR)
     assert [record["dead_letter_id"] for record in rest["records"]] == ["older"]
+
+
+SCOPED = {
+    "owning_org_unit_id": "finance",
+    "owner_principal": {"kind": "automation", "id": "bot"},
+    "policy_version_id": "pv-7",
+    "data_classes": ["internal"],
+}
+
+
+@pytest.mark.parametrize("batch", [runs.LARGEST_BATCH, 2])
+async def test_a_filter_asks_each_run_whose_masks_are_its_own(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, batch: int
+) -> None:
+    """Where it depends on the run whether its scope is masked, a filter keeps just those in which it is not."""
+    monkeypatch.setattr(runs, "LARGEST_BATCH", batch)
+    fields = ["scope.owner_principal", "scope.policy_version_id", "scope.data_classes"]
+    bundles = masking(tmp_path / "policies", {"workflow_run": fields}, unless='record.status == "failed"')
+    async with served(tmp_path, bundles=bundles) as sidecar:
+        told = {"scope": SCOPED, "status": "failed"}
+        await sidecar.take(
+            *(workflow_run(f"told-{at}", at, **told) for at in (1, 4, 7)),
+            *(workflow_run(f"masked-{at}", at, scope=SCOPED) for at in (2, 3, 5, 6, 8)),
+            workflow_run("other", 9, scope={**SCOPED, "policy_version_id": "pv-8"}, status="failed"),
+        )
+        for query in ("policy_version_id=PV_7", "owner_id=bot&policy_version_id=pv-7", "data_class=internal&limit=9"):
+            rows = (await sidecar.get(f"{RUNS}?{query}", OPERATOR))["runs"]
+            found = [row["run"]["run_id"] for row in rows if row["run"]["run_id"] != "other"]
+            assert found == ["told-7", "told-4", "told-1"], query
+        [row] = (await sidecar.get(f"{RUNS}?policy_version_id=pv-7&limit=1", OPERATOR))["runs"]
+        assert row["enterprise_scope"]["policy_version_id"] == "pv-7"
+        every = (await sidecar.get(f"{RUNS}?org_unit_id=finance", OPERATOR))["runs"]
+        assert len(every) == 9
+        assert {row["enterprise_scope"]["policy_version_id"] for row in every} == {None, "pv-7", "pv-8"}
