@@ -65,7 +65,9 @@ class ScopeSummaries:
         return None if owner is None else self._catalogue.arranged.unit(owner)
 
     def _summary(self, scope: Record) -> View:
+        owner = scope.get("owning_org_unit_id")
         unit = self._catalogue.units[node] if (node := self._unit(scope)) is not None else None
+        called = None if unit is None else unit.get("display_name")
         ids, classes = scope.get("delegation_grant_ids") or [], scope.get("data_classes") or []
         root = (scope.get("resource_scope") or {}).get("root") or {}
         kind, name = root.get("resource_kind"), root.get("resource_id")
@@ -82,7 +84,7 @@ class ScopeSummaries:
             "org_unit_grants": [grant.shown for grant in grants],
             "visible_knowledge_sources": [source.shown for source in sources],
             "summary": {
-                "org_unit": scope.get("owning_org_unit_id") if unit is None else unit.get("display_name"),
+                "org_unit": owner if called is None else called,
                 "resource": None if kind is None or name is None else f"{kind}:{name}",
                 "knowledge_source_count": len(sources),
                 "org_unit_grant_count": len(grants),

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 from acme_asking import AUDITOR, FAY, NONA, OPERATOR, choose, run_ids, stored
-from acme_records import audit, automation_run, dead_letter, decision, effect, ids, wait, workflow_run
+from acme_records import audit, automation_run, dead_letter, decision, effect, ids, unit, wait, workflow_run
 from masking import masking
 from routes import RELIABILITY, RUNS
 from serving import Served, Who, served
@@ -135,3 +135,14 @@ async def test_the_copies_of_a_masked_value_are_masked(tmp_path: Path) -> None:
         for path in (*paths, "/v1/records/automation_run", "/v1/records/automation_run/run"):
             assert "move-cash" not in json.dumps(await sidecar.get(path, AUDITOR)), path
             assert "move-cash" in json.dumps(await sidecar.get(path, OPERATOR)), path
+
+
+async def test_a_unit_whose_name_is_masked_is_called_by_its_id(tmp_path: Path) -> None:
+    """To whom the name of a unit is masked, a run's summary says what the run itself does."""
+    bundles = masking(tmp_path / "policies", {"org_unit": ["display_name"]})
+    async with served(tmp_path, bundles=bundles) as sidecar:
+        of_finance = {"owning_org_unit_id": "Finance"}
+        await sidecar.take(unit("finance", display_name="Project X"), workflow_run("run", scope=of_finance))
+        for who, called in ((FAY, "Finance"), (OPERATOR, "Project X")):
+            scope = (await sidecar.get(f"{RUNS}/run", who))["enterprise_scope"]
+            assert (scope["owning_org_unit"]["unit_id"], scope["summary"]["org_unit"]) == ("finance", called)
