@@ -23,6 +23,8 @@ def accept_line(intake: Intake, data: bytes, line: int, kind: str | None = None)
     if value.__class__ is not dict:
         return [Reject(line, None, "", _WANTED)]
     if len(value) != 2 or "kind" not in value or "record" not in value:  # noqa: PLR2004 - the two names
+        if "kind" not in value and "record" not in value:  # a bare record, of which each member would be told
+            return [Reject(line, None, "", _WANTED)]
         extra = [name for name in value if name not in ("kind", "record")]
         missing = [name for name in ("kind", "record") if name not in value]
         faults = [(token(name), "is required") for name in missing] + [(token(name), "is unknown") for name in extra]

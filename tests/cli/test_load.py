@@ -23,6 +23,7 @@ BAD_LINES = [
     ("not JSON", b"{", "-: /: "),
     ("two values", b"{} {}", "-: /: "),
     ("no object", b"[1]", "-: /: a line is "),
+    ("bare record", b'{"wait_id": "w", "run_id": "r"}', "-: /: a line is "),
     ("no kind", b'{"record": {}}', "-: /kind: is required"),
     ("no record", b'{"kind": "wait"}', "wait: /record: is required"),
     ("something more", b'{"kind": "wait", "record": {}, "extra": 1}', "wait: /extra: is unknown"),
