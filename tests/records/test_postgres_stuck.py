@@ -1,6 +1,7 @@
 """PostgreSQL that refuses, ends a session, or stands still: the product's own errors, told without a value."""
 
 import asyncio
+import logging
 import os
 import signal
 from collections.abc import AsyncIterator, Iterator
@@ -124,6 +125,30 @@ async def test_a_read_that_waited_for_a_migration_finds_no_emptied_tables(store:
     with pytest.raises(StoreError, match="changed by another process"):
         await reading
     await other.close()
+    stores.damage(tmp_path / "s.db", "SELECT 'nobody else gets its tables'")
+
+
+async def test_a_migration_that_waits_for_a_backup_keeps_nobody_waiting(
+    store: PostgresStore, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A backup holds every table as long as it takes: until it has ended nothing changes, and others are answered."""
+    caplog.set_level(logging.INFO)
+    await store.put([accept("note", {"id": "n", "unit": "u"})])
+    backup = await asyncpg.connect(stores.url(tmp_path / "s.db"), server_settings={"search_path": "sidecar"})
+    newer = Kinds({"note": replace(NEW, digest="newer")})
+    async with backup.transaction():
+        await backup.execute("LOCK TABLE tenant, record_note IN ACCESS SHARE MODE")
+        migrating = asyncio.create_task(stores.open_store(tmp_path / "s.db", newer, accept))
+        async with asyncio.timeout(LONGEST_S):
+            while "in use" not in caplog.text:
+                assert await stored(store) == ["n"]
+                await asyncio.sleep(0.05)
+        assert not migrating.done()
+    await backup.close()
+    promoted = await migrating
+    assert await stored(promoted) == ["n"]
+    assert caplog.text.count("in use") == 1
+    await promoted.close()
     stores.damage(tmp_path / "s.db", "SELECT 'nobody else gets its tables'")
 
 

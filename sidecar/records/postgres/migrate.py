@@ -4,6 +4,7 @@ One starter does it at a time, under an advisory lock; the others wait, and find
 transaction: whatever interrupts them, the next starter goes on.
 """
 
+import asyncio
 import logging
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
@@ -25,6 +26,8 @@ from sidecar.records.store import NOT_MIGRATED, Migrated
 log = logging.getLogger(__name__)
 
 LOCK = 0x51DECA12
+LOCK_MS, PAUSE_S = 1_000, 2.0
+"""How long a change waits for the tables at a time, less than the statements of others may take; then it pauses."""
 OLDEST_SERVER = 13
 _EVERY_ROW = {"row_security": "off"}
 """An error where row-level security would keep rows from being carried over."""
@@ -132,8 +135,26 @@ async def _locked(connection: Connection) -> None:
 
 
 async def _change(connection: Connection, tables: Mapping[str, Table]) -> list[str]:
-    """Create what is missing and set aside the records of changed kinds, all of it or nothing; what was created."""
+    """Create what is missing and set aside the records of changed kinds, all of it or nothing; what was created.
+
+    A backup that holds the tables is waited for so that whoever comes later is answered: they queue behind a lock that
+    is asked for as behind one that is held.
+    """
+    told = False
+    while True:
+        try:
+            return await _changed(connection, tables)
+        except asyncpg.LockNotAvailableError:
+            if not told:
+                log.info("the store is in use, by a backup or a long write; waiting for that to end")
+            told = True
+            await asyncio.sleep(PAUSE_S)
+
+
+async def _changed(connection: Connection, tables: Mapping[str, Table]) -> list[str]:
+    """As ``_change``. Raises LockNotAvailableError when others hold what it needs for longer than moments."""
     async with connection.transaction():
+        await connection.execute(f"SET LOCAL lock_timeout = {LOCK_MS}")
         state = await _checked(connection)
         if state.fits(tables):
             return []
