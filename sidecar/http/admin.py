@@ -183,7 +183,7 @@ def _expect(request: web.Request, content_type: str) -> None:
     """Raises HTTPUnsupportedMediaType for a body of another type, or a packed one."""
     refuse_packed(request)
     if request.content_type.lower() != content_type:
-        raise web.HTTPUnsupportedMediaType
+        raise web.HTTPUnsupportedMediaType(reason=f"a body is read here whose Content-Type is {content_type}")
 
 
 ROUTES = (

@@ -45,18 +45,18 @@ def refused(refusal: Refusal) -> web.Response:
 
 def of_http(error: web.HTTPException) -> web.Response:
     """What the server itself refuses: unknown routes, methods, bodies that are too large."""
-    code, message = _OF_HTTP.get(error.status, ("refused", error.reason))
-    response = fault(error.status, code, message)
+    code, message = _OF_HTTP.get(error.status, ("refused", None))
+    response = fault(error.status, code, message or error.reason)
     if isinstance(error, web.HTTPMethodNotAllowed):
         response.headers["Allow"] = ", ".join(sorted(error.allowed_methods))
     return response
 
 
-_OF_HTTP = {
+_OF_HTTP: dict[int, tuple[str, str | None]] = {
     400: ("bad_request", "the request is not HTTP/1.1 as this server reads it"),
     404: ("not_found", "there is no such route"),
     405: ("method_not_allowed", "this route does not know the method"),
     408: ("request_timeout", "the body took too long to come"),
     413: ("body_too_large", "the body is larger than this server takes"),
-    415: ("unsupported_media_type", "the body has a content type or an encoding that is not read here"),
+    415: ("unsupported_media_type", None),  # whoever refuses it says what is read there
 }

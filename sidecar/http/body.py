@@ -13,7 +13,7 @@ async def json_body(request: web.Request) -> Any:
     """The JSON value of a body. Raises BadRequest; HTTPUnsupportedMediaType and HTTPRequestEntityTooLarge."""
     kind = request.content_type.lower()
     if kind != "application/json" and not (kind.startswith("application/") and kind.endswith("+json")):
-        raise web.HTTPUnsupportedMediaType
+        raise web.HTTPUnsupportedMediaType(reason="a body is read here whose Content-Type is application/json")
     try:
         return read_json(await plain_body(request))
     except BadJson as error:
@@ -30,4 +30,4 @@ async def plain_body(request: web.Request) -> bytes:
 def refuse_packed(request: web.Request) -> None:
     """A packed body could grow without bound. Raises HTTPUnsupportedMediaType."""
     if request.headers.get("Content-Encoding", "identity").lower() != "identity":
-        raise web.HTTPUnsupportedMediaType
+        raise web.HTTPUnsupportedMediaType(reason="a body is read here as it is, without a Content-Encoding")

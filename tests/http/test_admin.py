@@ -153,9 +153,10 @@ async def test_catalogue_takes_effect(served: Served) -> None:
     ],
 )
 async def test_only_plain_ndjson(served: Served, tmp_path: Path, headers: dict[str, str]) -> None:
-    """A body of another type, or a packed one, is not read at all."""
+    """A body of another type, or a packed one, is not read at all, and the answer says which one would be."""
     answer = await served.admin("POST", RECORDS, line("wait", wait()), headers=headers)
     assert (answer.status, answer.body["error"]) == (415, "unsupported_media_type")
+    assert ("Content-Encoding" if "Content-Encoding" in headers else "application/x-ndjson") in answer.body["message"]
     assert stored(tmp_path, "wait") == []
 
 

@@ -175,10 +175,14 @@ async def test_a_path_is_utf8(served: Served) -> None:
 
 
 async def test_put_takes_json_only(served: Served) -> None:
-    """A single record is JSON and nothing else."""
-    for headers in ({"Content-Type": "application/x-ndjson"}, {"Content-Encoding": "br"}):
+    """A single record is JSON and nothing else, and whoever sends something else is told so."""
+    for headers, read in (
+        ({"Content-Type": "text/plain"}, "application/json"),
+        ({"Content-Encoding": "br"}, "as it is"),
+    ):
         answer = await served.admin("PUT", at("wait", "r", "w"), orjson.dumps(wait()), headers=headers)
         assert (answer.status, answer.body["error"]) == (415, "unsupported_media_type")
+        assert read in answer.body["message"]
 
 
 async def test_put_may_be_written_in_many_lines(served: Served) -> None:
