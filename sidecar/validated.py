@@ -120,6 +120,7 @@ def _sentence(error: ValidationError) -> str:
     """What is wrong and what would be right, for one failed keyword."""
     limit: Any = error.validator_value
     shown = repr(error.instance) if len(repr(error.instance)) <= SHOWN else "this"
+    about = _mapping(error.schema).get("description", "")
     if error.validator == "required":
         missing = next(name for name in limit if name not in _mapping(error.instance))
         return f"the key {missing!r} is missing"
@@ -127,14 +128,14 @@ def _sentence(error: ValidationError) -> str:
         required = [name for branch in limit for name in branch.get("required", ())]
         if required:
             return f"give exactly one of the keys {', '.join(required)}"
-        return f"{shown} is not what belongs here. {_mapping(error.schema).get('description', '')}"
+        return f"{shown} is not what belongs here. {about}"
     sentences: dict[str, Callable[[], str]] = {
         "type": lambda: f"{shown} is not {_WORDS[limit]}",
         "enum": lambda: f"{shown} is none of {', '.join(limit)}{nearest(str(error.instance), limit)}",
         "minimum": lambda: f"{shown} is too small; the least is {limit}",
         "maximum": lambda: f"{shown} is too great; the most is {limit}",
         "const": lambda: f"{shown} is not {limit!r}, the one value known here",
-        "pattern": lambda: f"{shown} does not match {limit}",
+        "pattern": lambda: f"{shown} does not match {limit}" + (f". {about}" if about else ""),
         "minItems": lambda: "is empty; give at least one",
         "minLength": lambda: "is empty; a text is wanted",
         "minProperties": lambda: "is empty; give at least one",
