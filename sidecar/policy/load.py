@@ -6,8 +6,8 @@ from pathlib import Path
 from typing import Any, Literal
 
 from sidecar.errors import Finding, FindingsError, PolicyError
-from sidecar.strict_yaml import Items, Members, Node, Scalar, Source
-from sidecar.validated import nearest, read_validated, value_of
+from sidecar.strict_yaml import Items, Members, Node, Scalar, Source, read
+from sidecar.validated import nearest, validated, value_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,9 +119,19 @@ def load_suite(path: Path) -> SuiteDocument:
 
 def _read(path: Path, schema: str) -> tuple[Source, Members]:
     try:
-        return read_validated(path, schema)
+        source, root = read(path)
+        if schema == "policy":
+            _refuse_suite(source, root)
+        return source, validated(source, root, schema)
     except FindingsError as error:
         raise PolicyError(error.findings) from error
+
+
+def _refuse_suite(source: Source, root: Node) -> None:
+    """A suite by another name would be told key by key. Raises FindingsError."""
+    if isinstance(root, Members) and "suite" in root.members and "policy" not in root.members:
+        at = root.members["suite"][0].at
+        raise FindingsError([source.finding(at, "this is a suite: name it X_test.yaml, beside its policy X.yaml")])
 
 
 def _rule(source: Source, node: Members) -> RuleDocument:

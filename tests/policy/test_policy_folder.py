@@ -27,6 +27,17 @@ def test_what_looks_meant_and_is_not_read_is_an_error(tmp_path: Path, name: str)
     assert finding.message == f"is not read: a policy file ends in .yaml and lies in {folder} itself"
 
 
+def test_a_suite_by_another_name_is_told_as_one(tmp_path: Path) -> None:
+    """A suite whose file is not named as one is told what to be named, not each key that a policy does not have."""
+    folder = write(tmp_path / "mine", p=OPEN)
+    (folder / "p_tests.yaml").write_text("suite: p\nnow_ms: 1\ncallers: {}\n")
+    with pytest.raises(PolicyError) as error:
+        build([folder], note_kinds())
+    (finding,) = error.value.findings
+    assert (finding.path, finding.line) == (str(folder / "p_tests.yaml"), 1)
+    assert finding.message == "this is a suite: name it X_test.yaml, beside its policy X.yaml"
+
+
 def test_a_linked_folder_is_one(tmp_path: Path) -> None:
     """Policies below a link are told like those below a folder; a link to what is read anyway is none of that."""
     folder = write(tmp_path / "mine", p=OPEN)
