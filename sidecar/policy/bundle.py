@@ -127,7 +127,8 @@ def _check_names(documents: Sequence[PolicyDocument], kinds: Kinds, problems: Pr
         seen.setdefault(name.text, document)
         for kind in document.applies_to or ():
             if kind.text not in kinds:
-                problems.add(source.finding(kind.at, f"there is no kind {kind.text!r}{nearest(kind.text, kinds)}"))
+                meant = nearest(kind.text, kinds) or "; name the folder of its schema in schemas (--schemas)"
+                problems.add(source.finding(kind.at, f"there is no kind {kind.text!r}{meant}"))
         for kind in (kind for rule in document.rules for kind in rule.kinds or ()):
             if kind.text not in kinds or not _applies(document, kind.text):
                 named = [known for known in kinds if _applies(document, known)]

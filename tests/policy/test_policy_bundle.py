@@ -44,6 +44,7 @@ redact:
         ("policy: p", "policy: bundle", 2, 9, "'bundle' names the suite of all policies; name it otherwise"),
         ("sidecar/v1", "sidecar/v2", 1, 13, "'sidecar/v2' is not 'sidecar/v1', the one value known here"),
         ("[note]", "[nope]", 3, 14, "there is no kind 'nope'; did you mean 'note'?"),
+        ("[note]", "[invoice]", 3, 14, "there is no kind 'invoice'; name the folder of its schema in schemas (--schemas)"),
         ("[note]", "[]", 3, 13, ""),
         ("[note]", "everything", 3, 13, ""),
         ("- allow: own", "- permit: own", 7, 5, ""),
