@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import Self
 
 from sidecar.config import Config
+from sidecar.errors import ConfigError
 from sidecar.http.admin import create_admin_app
 from sidecar.http.app import create_app
 from sidecar.http.connections import Bounds
@@ -33,6 +34,8 @@ class Doors:
     @classmethod
     def take(cls, config: Config) -> Self:
         """Bind to both addresses. Raises ConfigError."""
+        if config.listen == config.admin_listen and (config.listen.path or config.listen.port):
+            raise ConfigError(f"listen and admin_listen are both {config.listen}; name two addresses")
         admin = Door.take(config.admin_listen)
         try:
             return cls(Door.take(config.listen), admin)

@@ -9,8 +9,9 @@ import pytest
 from aiohttp import web
 from serving import Clock, service_on
 
-from sidecar.config import Address, Limits, Writer
+from sidecar.config import Address, Config, Limits, Writer
 from sidecar.errors import ConfigError
+from sidecar.http.answering import Doors
 from sidecar.http.app import create_app
 from sidecar.http.connections import Bounds
 from sidecar.http.listening import Door, Listener
@@ -146,3 +147,12 @@ def test_with_a_token_anywhere(listen: str) -> None:
     with pytest.raises(ConfigError, match="SIDECAR_ADMIN_TOKEN"):
         require_guarded(Address.of(listen), Tokens())
     require_guarded(Address.of(listen), Tokens([Writer(bytes(32))]))
+
+
+def test_the_two_sides_have_an_address_each(tmp_path: Path) -> None:
+    """One address for both sides is a wrong configuration that names the two settings; two free ports are not one."""
+    for one in (at(tmp_path / "s.sock"), Address("127.0.0.1", 8480)):
+        with pytest.raises(ConfigError, match="listen and admin_listen are both "):
+            Doors.take(Config(listen=one, admin_listen=one))
+    free = Address("127.0.0.1", 0)
+    Doors.take(Config(listen=free, admin_listen=free)).close()
