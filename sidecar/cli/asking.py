@@ -22,7 +22,8 @@ def identity_in(path: Path) -> Identity:
     try:
         text = path.read_bytes().decode("utf-8")
     except (OSError, UnicodeDecodeError) as error:
-        raise ConfigError(f"{path} cannot be read: {error}") from error
+        why = error.strerror if isinstance(error, OSError) else error
+        raise ConfigError(f"{path} cannot be read: {why}") from error
     try:
         claims, places = read_placed(text)
     except BadJson as error:

@@ -23,12 +23,19 @@ def run(asked: argparse.Namespace, config: Config, terminal: Terminal) -> int:
     if asked.holding and not cases and results.passed:
         raise ConfigError(f"no case has {asked.holding!r} in its name, which is suite/caller/record")
     if asked.junit is not None:
-        Path(asked.junit).write_text(junit(results), encoding="utf-8")
+        _write(Path(asked.junit), junit(results))
     if asked.json:
         terminal.json(as_json(results))
     else:
         _tell(results, cases, terminal, coverage=asked.coverage)
     return int(not results.passed)
+
+
+def _write(path: Path, text: str) -> None:
+    try:
+        path.write_text(text, encoding="utf-8")
+    except OSError as error:
+        raise ConfigError(f"--junit: {path} cannot be written: {error.strerror}") from error
 
 
 def _tell(results: Results, cases: int, terminal: Terminal, *, coverage: bool) -> None:

@@ -179,6 +179,12 @@ def test_silence_about_units_is_judged_as_configured(sidecar: Sidecar, tmp_path:
     assert sidecar("test").code == 0
 
 
+def test_results_that_cannot_be_written_are_exit_code_2(sidecar: Sidecar) -> None:
+    """A file of results in a folder that is not there is a wrong command, told with the option and the file."""
+    ran = sidecar("test", "-k", "receipts/", "--junit", "none/out.xml")
+    assert (ran.code, ran.err) == (2, "error: --junit: none/out.xml cannot be written: No such file or directory\n")
+
+
 def test_a_text_chooses_cases(sidecar: Sidecar) -> None:
     """``-k`` runs the cases whose name holds the text; a text that names none is a wrong command."""
     told = sidecar("test", "-k", "tenant/", "--json").json

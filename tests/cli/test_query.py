@@ -80,7 +80,7 @@ def test_filters_and_limits_bound_the_page(sidecar: Sidecar) -> None:
         (("dead_letter", "--as", "op.json", "--where", "created_at_ms=x"), "--where created_at_ms: "),
         (("dead_letter", "--as", "op.json", "--where", "cursor=x"), "write field=value"),
         (("dead_letter", "--as", "op.json", "--limit", "many"), "--limit is no whole number"),
-        (("dead_letter", "--as", "none.json"), "none.json cannot be read"),
+        (("dead_letter", "--as", "none.json"), "none.json cannot be read: No such file or directory\n"),
         (("dead_letter", "--as", "op.json", "--store", "sqlite:///none.db"), "there is no file none.db; load records"),
         (("dead_letter", "--as", "op.json", "--at", "-1"), "--at"),
         (("dead_letter", "--as", "op.json", "--at", str(2**63)), "is no instant; write Unix milliseconds"),
