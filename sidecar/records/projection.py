@@ -256,7 +256,9 @@ _OF_RUN = {
 }
 _OF_AUTOMATION = {
     **_OF_RUN,
-    **dict.fromkeys(("automation_id", "workflow_definition_snapshot_hash"), ("workflow_definition_version",)),
+    # the definition holds both, and whoever guesses what is masked would see in its hash that it is right
+    **dict.fromkeys(("scope", "automation_id"), ("workflow_definition_snapshot_hash", "workflow_definition_version")),
+    "workflow_definition_snapshot_hash": ("workflow_definition_version",),
 }
 _OF_SNAPSHOT = {**_OF_PHASE, **dict.fromkeys(("phase_id", "created_at_ms"), ("phase_history",))}
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 from acme_asking import AUDITOR, FAY, NONA, OPERATOR, choose, run_ids, stored
-from acme_records import audit, automation_run, dead_letter, decision, effect, ids, unit, wait, workflow_run
+from acme_records import audit, automation_run, dead_letter, decision, effect, ids, person, unit, wait, workflow_run
 from masking import masking
 from routes import RELIABILITY, RUNS
 from serving import Served, Who, served
@@ -146,3 +146,26 @@ async def test_a_unit_whose_name_is_masked_is_called_by_its_id(tmp_path: Path) -
         for who, called in ((FAY, "Finance"), (OPERATOR, "Project X")):
             scope = (await sidecar.get(f"{RUNS}/run", who))["enterprise_scope"]
             assert (scope["owning_org_unit"]["unit_id"], scope["summary"]["org_unit"]) == ("finance", called)
+
+
+async def test_a_hash_does_not_tell_a_masked_scope(tmp_path: Path) -> None:
+    """A run's answers are the same whatever its masked owner is, though its definition, which is hashed, names it."""
+    bundles = masking(tmp_path / "policies", {"automation_run": ["scope.owner_principal"]})
+    run = f"{RUNS}/run"
+    paths = (
+        RUNS,
+        run,
+        f"{run}/observability",
+        f"{run}/resume-plan",
+        f"{run}/reliability",
+        "/v1/records/automation_run",
+    )
+    async with served(tmp_path, bundles=bundles) as sidecar:
+        seen: dict[Who, list[list[bytes]]] = {AUDITOR: [], OPERATOR: []}
+        for owner in ("ann", "bob"):
+            await sidecar.take(automation_run("run", scope={"owner_principal": person(owner)}))
+            for who, answers in seen.items():
+                answers.append([(await sidecar.ask("GET", path, who)).raw for path in paths])
+        first, second = seen[AUDITOR]
+        assert first == second
+        assert all(one != other for one, other in zip(*seen[OPERATOR], strict=True))
