@@ -1,6 +1,7 @@
 """``make demo`` as a newcomer meets it: the process, what it prints, and the questions it proposes."""
 
 import os
+import re
 import shlex
 import socket
 import subprocess
@@ -17,6 +18,7 @@ import orjson
 import pytest
 
 DEMO = Path(__file__).parents[2] / "deploy" / "demo" / "demo.py"
+README = Path(__file__).parents[2] / "README.md"
 PATIENCE_S = 30
 
 
@@ -88,6 +90,15 @@ def test_the_three_questions_are_answered(asked: list[Asked]) -> None:
     assert observed[1]["run"]["status"] == "failed"
     assert observed[1]["operator_summary"]["is_blocked"]
     assert hidden == (404, {**hidden[1], "error": "stateful_run_not_found"})
+
+
+def test_the_first_question_is_that_of_the_readme(asked: list[Asked]) -> None:
+    """The curl line that the README shows is the first that the demo prints, but for where it listens."""
+    line = re.search(r"^curl .+?'$", README.read_text(), re.DOTALL | re.MULTILINE)
+    assert line is not None
+    told = Asked.of(line[0].replace("\\\n", " "))
+    assert told.headers == asked[0].headers
+    assert told.url == asked[0].url.replace(urlsplit(asked[0].url).netloc, "127.0.0.1:8480")
 
 
 def test_hidden_is_answered_like_absent(asked: list[Asked]) -> None:
