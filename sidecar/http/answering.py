@@ -113,6 +113,7 @@ async def _close(public: Listener, admin: Listener, drain_s: float) -> None:
             await admin.close()
     except TimeoutError:
         log.warning("requests that took longer than limits.drain_timeout_ms were cut off")
+        await asyncio.gather(public.cut(), admin.cut())
 
 
 def _revision(bundles: Bundles) -> str | None:

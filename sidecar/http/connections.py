@@ -175,6 +175,13 @@ class Connection(web.RequestHandler):
         log.info("what a peer sent is no HTTP: %s", type(exc).__name__)
         return self._listener.answer(400, "bad_request", "the request is not HTTP/1.1 as this server reads it")
 
+    async def cut(self) -> None:
+        """Give up the request under way and wait until it has undone what it began; the connection ends with it."""
+        self.force_close()
+        if self._task_handler is not None:
+            self._task_handler.cancel()
+            await asyncio.wait([self._task_handler])
+
     @property
     def _ending(self) -> bool:
         """Whether no further request begins here."""

@@ -1,5 +1,6 @@
 """Doors and listeners: a door is an address that is ours, a listener an application that answers behind it."""
 
+import asyncio
 import errno
 import os
 import socket
@@ -12,7 +13,7 @@ from aiohttp import web
 
 from sidecar.config import Address
 from sidecar.errors import ConfigError
-from sidecar.http.connections import Bounds, Connections
+from sidecar.http.connections import Bounds, Connection, Connections
 from sidecar.http.sharing import Acceptor, Share
 
 BACKLOG = 512
@@ -92,6 +93,13 @@ class Listener:
         """Accept nobody any more, let the requests under way end, and end idle connections."""
         self.shut()
         await self._runner.cleanup()
+
+    async def cut(self) -> None:
+        """Give up the requests that are still under way; they have ended when this returns."""
+        self.shut()
+        if self._runner.server is not None:
+            left = [one for one in self._runner.server.connections if isinstance(one, Connection)]
+            await asyncio.gather(*(one.cut() for one in left))
 
 
 def _on_ports(address: Address) -> list[socket.socket]:

@@ -46,9 +46,13 @@ class Process:
         """One GET of the public side."""
         return _get(self.connect(), path, identity)
 
+    def administer(self) -> socket.socket:
+        """A connection to the admin side."""
+        return _on_file(str(self.folder / "admin.sock"))
+
     def readiness(self) -> Answer:
         """What the admin side says of itself."""
-        return _get(_on_file(str(self.folder / "admin.sock")), "/readyz", "")
+        return _get(self.administer(), "/readyz", "")
 
     def policy(self) -> str:
         """The revision that decides now."""

@@ -1,7 +1,10 @@
 """Records that end while a sidecar serves: by their age, and with their tenant."""
 
 import json
+import signal
+import sqlite3
 import time
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -10,9 +13,14 @@ import stores
 from serving_process import IDENTITY, Process, eventually, refused, serving
 
 from sidecar.cli import main
+from sidecar.records.sqlite.file import WAIT_S
 
 TENANT = {"org_id": "acme", "workspace_id": "main"}
 FRED = IDENTITY + "X-Tandem-Actor-Id: fred\r\n"
+CHOICE = (
+    f"POST /stateful-runtime/runs/r/resume-plan HTTP/1.1\r\nHost: here\r\nContent-Type: application/json\r\n{IDENTITY}"
+)
+PUT = "PUT /admin/v1/records/dead_letter/d HTTP/1.1\r\nHost: here\r\nContent-Type: application/json\r\n"
 FINANCE = IDENTITY + "X-Tandem-Actor-Id: fay\r\nX-Tandem-Org-Units: finance\r\n"
 
 
@@ -72,6 +80,27 @@ def test_serve_removes_what_is_kept_no_longer(workers: int, tmp_path: Path) -> N
         load(tmp_path, letter("late"), letter("old"))
         eventually(lambda: seen(process, IDENTITY) == ["young"])
     assert process.process.returncode == 0
+
+
+def test_what_is_cut_off_is_undone_before_the_store_is_closed(tmp_path: Path) -> None:
+    """A write that waits at the end of the drain, which a slow caller took, is given up without an error; the socket goes."""
+    with serving(tmp_path, limits={"drain_timeout_ms": 300}) as process:
+        slow, writer = process.connect(), process.administer()
+        slow.sendall(f"{CHOICE}Content-Length: 20\r\n\r\n{{".encode())
+        with closing(sqlite3.connect(tmp_path / "sidecar.db", isolation_level=None)) as other:
+            other.execute("BEGIN IMMEDIATE")
+            record = json.dumps(letter("d")["record"])
+            writer.sendall(f"{PUT}Content-Length: {len(record)}\r\n\r\n{record}".encode())
+            time.sleep(0.2)
+            began = time.monotonic()
+            process.process.send_signal(signal.SIGTERM)
+            code, said = process.end()
+            assert time.monotonic() - began < WAIT_S / 2
+        assert (code, "Traceback" in said, "ERROR" in said) == (0, False, False)
+        assert "drain_timeout_ms were cut off" in said
+        assert not (tmp_path / "admin.sock").exists()
+        assert writer.recv(65_536) == b""
+        slow.close()
 
 
 def test_retention_that_may_not_be_is_refused_before_anything_is_opened(tmp_path: Path) -> None:
