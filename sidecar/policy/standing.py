@@ -188,6 +188,7 @@ class Standing:
         depends: set[int] = set()
         masked = dict(self.masked)
         telltales = dict(self.lanes.telltales)
+        alike: dict[frozenset[Mask], tuple[frozenset[Mask], tuple[bytes, ...]]] = {}
         last = self.last
         start = bisect_right(labels, last, key=_label_id)
         for last, record in islice(labels, start, None):
@@ -197,9 +198,9 @@ class Standing:
             masks, certain = conditions.masked(record, tenant, 0) if conditions.masks else (NO_MASKS, True)
             (visible if verdict == "visible" and certain else depends).add(last)
             if masks:
-                masked[last] = masks
+                masked[last], names = alike.setdefault(masks, (masks, tuple(mask.quoted for mask in masks)))
                 if last in visible:
-                    telltales[last] = tuple(mask.quoted for mask in masks)
+                    telltales[last] = names
         seen = self.lanes.visible | visible
         lanes = Lanes(seen, self.lanes.depends | depends, seen.difference(masked), telltales)
         return Standing(self.authority, last, lanes, masked, labels)

@@ -54,6 +54,17 @@ def test_what_goes_out_as_stored_is_what_each_record_shows(
         assert not again.lanes("note").as_stored(raws)
 
 
+def test_what_is_masked_alike_is_kept_once(tmp_path: Path) -> None:
+    """Labels in which the same fields are masked share what says so, for there are as many as two million of them."""
+    bundle = bundle_of(
+        tmp_path, p=policy("p", "allow all: true", redact=["record.author: false", "record.deep: false"])
+    )
+    _, labels = rows_of([note(f"n{number}", unit=f"u{number}") for number in range(5)])
+    standing = Standing(Authority(bundle.kinds["note"], Caller(ACME))).grown(labels)
+    for kept in (standing.masked, standing.lanes.telltales):
+        assert (len(kept), len({id(one) for one in kept.values()})) == (5, 1)
+
+
 EVA = {"author": "eva"}
 NOTED = {
     "nothing masked": [{}] * 12,
