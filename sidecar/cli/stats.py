@@ -93,11 +93,14 @@ def _tell(stats: _Stats, terminal: Terminal) -> None:
         return
     terminal.line(f"tenants: {len(stats.tenants)}, records: {sum(count.records for count in stats.counts)}")
     widest = max(map(len, stats.kinds))
+    digits = len(str(max(stats.of(kind)[1] for kind in stats.kinds)))
     for kind in stats.kinds:
         labels, records = stats.of(kind)
         weight = f", {stats.weights[kind]} bytes" if kind in stats.weights else ""
-        terminal.line(f"{kind:<{widest}}  {records} records under {labels} labels{weight}")
+        terminal.line(f"{kind:<{widest}}  {records:>{digits}} records under {labels} labels{weight}")
     terminal.line()
+    if not stats.askers:
+        terminal.line("no suite has a caller of a tenant that has records here, so no share is told")
     for name, identity in stats.askers.items():
         shares = {kind: (stats.seen[name].get(kind, 0), stats.of(kind, identity.tenant)[1]) for kind in stats.kinds}
         who = f"{name} of {shown_tenant(identity.tenant)} sees"

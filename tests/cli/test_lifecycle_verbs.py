@@ -45,7 +45,15 @@ def test_stats_count_what_is_there(stored: Sidecar) -> None:
     assert [(kind["kind"], kind["records"]) for kind in one["kinds"]] == [("dead_letter", 7)]
     assert one["kinds"][0]["bytes"] > 7 * 100
     assert stored("stats", "--tenant", "acme/none").out == "there are no records\n"
-    assert stored("stats").out.splitlines()[0] == "tenants: 2, records: 28"
+    first, *kinds = stored("stats", "--policies", "rules").out.splitlines()[:3]
+    assert first == "tenants: 2, records: 28"
+    assert kinds == ["dead_letter  27 records under 3 labels", "event         1 records under 1 labels"]
+
+
+def test_that_nobody_asks_is_told(stored: Sidecar) -> None:
+    """Where no caller of a suite is of a tenant that has records, the counts do not just end without a share."""
+    last = stored("stats", "--tenant", "acme/other", "--policies", "rules").out.splitlines()[-1]
+    assert last == "no suite has a caller of a tenant that has records here, so no share is told"
 
 
 @pytest.mark.parametrize("policy", [POLICY, LATER])
