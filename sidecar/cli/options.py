@@ -4,7 +4,9 @@ import argparse
 from importlib import import_module
 from typing import Any
 
-_SHARED_HELP = "Settings may also stand in sidecar.yaml, and in SIDECAR_STORE, SIDECAR_POLICIES, SIDECAR_SCHEMAS."
+_SHARED_HELP = (
+    "Settings may also stand in sidecar.yaml, as more do, and in SIDECAR_STORE, SIDECAR_POLICIES, SIDECAR_SCHEMAS."
+)
 EXIT = "exit codes: 0 fine, 1 something is wrong in a file, 2 something is wrong in the command or the configuration"
 CALLER = 'who asks, as in a suite: {"tenant": {"org_id", "workspace_id"}, "actor_id", "org_units", "roles"}'
 LATEST_MS = 2**63 - 1

@@ -65,18 +65,27 @@ def parser() -> argparse.ArgumentParser:
     return top
 
 
+_SERVE = """Serve read models until SIGTERM, then drain.
+
+Callers ask at --listen. Services write at --admin-listen, where health and metrics are told too, with the token that is
+in SIDECAR_ADMIN_TOKEN. Changed policies are put in force once their suites pass, at once on SIGHUP. The log is on
+standard error.
+"""
+
+
 def _serve(verbs: Any, shared: argparse.ArgumentParser) -> None:
     verb = add_verb(
         verbs,
         shared,
         "serve",
         "serve",
-        "Serve read models until SIGTERM, then drain.",
+        _SERVE,
         "sidecar serve\nsidecar serve --listen unix:/run/sidecar.sock --admin-listen 127.0.0.1:8481",
     )
     verb.set_defaults(hearing=before_serving)
-    verb.add_argument("--listen", metavar="ADDRESS", help="host:port or unix:/path (127.0.0.1:8480)")
-    verb.add_argument("--admin-listen", metavar="ADDRESS", help="host:port or unix:/path (127.0.0.1:8481)")
+    verb.add_argument("--listen", metavar="ADDRESS", help="for callers: host:port or unix:/path (127.0.0.1:8480)")
+    about = "for services: host:port or unix:/path (127.0.0.1:8481)"
+    verb.add_argument("--admin-listen", metavar="ADDRESS", help=about)
     verb.add_argument(
         "--follow-runtime", metavar="DIR", help="keep the store equal to the files of a runtime as they change"
     )
