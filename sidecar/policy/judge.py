@@ -68,6 +68,11 @@ class Verdicts:
         standing = self.standings.get(kind)
         return standing.shown if standing is not None else {}
 
+    def masks(self, kind: str, field: str) -> bool:
+        """Whether a policy masks something of a field, for this caller or for others."""
+        policies = self.standings[kind].authority.policies.policies
+        return any(touched(policy.masks, (field,)) for policy in policies)
+
     def unsure(self, kind: str, field: str) -> frozenset[int]:
         """The labels of which some records may have something of a field masked, others not; in ``labels`` it is."""
         standing = self.standings.get(kind)

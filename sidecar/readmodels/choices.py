@@ -21,6 +21,8 @@ Accept = Callable[[str, object], Prepared | list[Reject]]
 Record = Mapping[str, Any]
 
 _OPEN = replace(RECOVERABLE, stored=True)
+_PHASE = {"phase_id": "current_phase_id", "wait_kind": "active_wait_kind"}
+"""What the event of a choice repeats of its run, and how the run calls it."""
 _MEMBERS = ("choice", "reason", "actor_id", "dead_letter_id", "compensation_id", "target_effect_id")
 
 
@@ -101,7 +103,8 @@ async def choose(
     actor_id = _recorder(run, verdicts)
     name, meaning = _meaning(choice.choice)
     rows = {one.kind: one.row(*pages[place : place + 2]) for one, place in zip(named, range(3, 9, 2), strict=False)}
-    recording = _Recording(replace(choice, choice=name), meaning, run, actor_id, verdicts.now_ms)
+    phase = {told: run.record().get(own) for told, own in _PHASE.items() if not verdicts.masks(run.kind, own)}
+    recording = _Recording(replace(choice, choice=name), meaning, run, phase, actor_id, verdicts.now_ms)
     settled = {kind: recording.settled(row) for kind, row in rows.items()}
     event = recording.event(settled, last[-1].position.order[0] + 1 if last else 1, event_suffix)
     await change.put([_accepted(accept, kind, record) for kind, record in {**settled, "event": event}.items()])
@@ -146,6 +149,7 @@ class _Recording:
     choice: RecoveryChoice
     meaning: Meaning
     run: Row
+    phase: Record
     actor_id: str
     now_ms: int
 
@@ -181,26 +185,24 @@ class _Recording:
     def event(self, settled: Mapping[str, Record], seq: int, suffix: str) -> View:
         """The event of the choice: in the scope of the rows it names, so that no one else learns of them.
 
-        Of the run it repeats only what its caller sees, and nothing where others see the event than see the run.
+        Of the run it repeats only what is masked for nobody, and nothing where others see the event than see the run.
         Raises Conflict for two rows of different scopes: an event in either would tell of the other.
         """
-        choice, run = self.choice, self.run.record()
+        choice, run_id = self.choice, self.run.position.key[0]
         own = orjson.loads(self.run.stored)["scope"]
         scope, *others = [record["scope"] for record in settled.values()] or [own]
         if any(other != scope for other in others):
             message = "the two rows are not open to the same callers; record a choice for each of them"
             raise Conflict("recovery_not_recordable", message)
-        phase = run if scope == own else {}
         return {
-            "event_id": f"recovery-choice-{run['run_id']}-{self.now_ms}-{suffix}",
-            "run_id": run["run_id"],
+            "event_id": f"recovery-choice-{run_id}-{self.now_ms}-{suffix}",
+            "run_id": run_id,
             "seq": seq,
             "event_type": "runtime.recovery_choice.recorded",
             "occurred_at_ms": self.now_ms,
             "scope": scope,
             "actor": self._actor,
-            "phase_id": phase.get("current_phase_id"),
-            "wait_kind": phase.get("active_wait_kind"),
+            **(self.phase if scope == own else {}),
             "causation_id": choice.dead_letter_id or choice.compensation_id,
             "correlation_id": choice.target_effect_id,
             "payload": {

@@ -169,3 +169,15 @@ async def test_a_hash_does_not_tell_a_masked_scope(tmp_path: Path) -> None:
         first, second = seen[AUDITOR]
         assert first == second
         assert all(one != other for one, other in zip(*seen[OPERATOR], strict=True))
+
+
+async def test_the_event_of_a_choice_repeats_nothing_that_is_masked(tmp_path: Path) -> None:
+    """What is masked of a run for some is not told to them by the event of a choice that others make."""
+    bundles = masking(tmp_path / "policies", {"automation_run": ["current_phase_id"]})
+    gate = {"node_id": "move-cash", "title": "Move it", "requested_at_ms": 1}
+    async with served(tmp_path, bundles=bundles) as sidecar:
+        await sidecar.take(automation_run("run", status="awaiting_approval", checkpoint={"awaiting_gate": gate}))
+        assert (await choose(sidecar, OPERATOR))[0] == 200
+        [event] = (await sidecar.get(f"{RUNS}/run/events", AUDITOR))["events"]
+        assert "move-cash" not in json.dumps(event)
+        assert event["wait_kind"] == "approval"
