@@ -120,7 +120,14 @@ class Load:
                 mark = LoadMark(loaded.load_id, done, done == spool.records, behind)
                 outcome = await self._put(batch, mark, loaded)
                 loaded.stale[batch[0].record.kind] += outcome.stale
+            elif self.keep_going:
+                await self._refuse_again(batch, loaded)
             self.watcher.advance(len(batch))
+
+    async def _refuse_again(self, batch: Sequence[Placed], loaded: Loaded) -> None:
+        """Tell what an interrupted load has left out of a batch that it stored."""
+        for place in await self.store.conflicts([placed.record for placed in batch]):
+            refuse(self.watcher, loaded, batch[place], STORED_OTHERWISE)
 
     async def _put(self, batch: Sequence[Placed], mark: LoadMark, loaded: Loaded) -> Outcome:
         """Store one batch; what another record under its key forbids is told and, when going on, left out."""

@@ -19,6 +19,7 @@ from shipped_kinds import intake, kinds
 
 from sidecar.errors import RecordConflict
 from sidecar.records import load as loading
+from sidecar.records import spool as spooling
 from sidecar.records.load import Load, Loaded, Refused
 from sidecar.records.reading import Lanes, Read, Row
 from sidecar.records.sources import Lines
@@ -210,6 +211,32 @@ async def test_who_belongs_to_what_is_stored_before_what_they_see(store: Store) 
         async with store.snapshot(TENANT) as snap:
             seen.append({kind for kind, _ in named if await snap.labels(kind, 0)})
     assert seen == [{MEMBERSHIP}, {MEMBERSHIP, "org_unit"}, {MEMBERSHIP, "org_unit", "event"}]
+
+
+@pytest.mark.parametrize("memory", [0, 2_000, 2**20])
+async def test_a_load_that_goes_on_after_an_interruption_tells_and_stores_the_same(
+    store: Store, memory: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Interrupted after any batch, and held in memory or not: the same is stored, and the same records are refused."""
+    monkeypatch.setattr(spooling, "MEMORY_BYTES", memory)
+    size, outcomes = 30, []
+    for batches in range(size // len(ORDERS)):
+        first = {**LEAST["event"], "event_id": f"{batches}-5", "event_type": "stored before"}
+        records = [
+            {**LEAST["event"], "event_id": f"{batches}-{number % 13}", "event_type": f"t{number in (3, 17, 20, 26)}"}
+            for number in range(size)
+        ]
+        await store.put([accepted("event", first)])
+        files = [Lines("f", partial(io.BytesIO, b"\n".join(map(orjson.dumps, records))), "event")]
+        with suppress(Stopped):
+            await Load(kinds(), intake(), store, Stopping(batches or size), keep_going=True).run(files)
+        done = await Load(kinds(), intake(), store, Nobody(), keep_going=True).run(files)
+        assert done.resumed == batches * len(ORDERS)
+        names = {one["event_id"]: one["event_type"] for one in await stored(store, "event")}
+        found = {name.partition("-")[2]: kept for name, kept in names.items() if name.startswith(f"{batches}-")}
+        outcomes.append((done.accepted, done.refused, found))
+    assert outcomes[0][1]["event"] > 4
+    assert outcomes == [outcomes[0]] * len(outcomes)
 
 
 class Overtaken(Nobody):
