@@ -190,3 +190,13 @@ def test_the_installed_command_and_the_module_are_one(tmp_path: Path) -> None:
         for command in ([script, "check"], [sys.executable, "-m", "sidecar", "check"])
     ]
     assert answers[0] == answers[1]
+
+
+@pytest.mark.parametrize(
+    ("where", "why"),
+    [("127.0.0.1:1/n", "Connection refused"), ("/n?host=/none", "No such file or directory")],
+)
+def test_a_server_that_cannot_be_reached_is_told_in_words(sidecar: Sidecar, where: str, why: str) -> None:
+    """The address and the system's own words say what is wrong, without the number of an error or a driver's tuple."""
+    ran = sidecar("stats", "--store", f"postgresql://u@{where}")
+    assert (ran.code, ran.err) == (2, f"error: store postgresql://u@{where}: {why}\n")

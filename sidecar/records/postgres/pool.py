@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import os
 from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager, suppress
 from typing import Any, TypeAlias
@@ -163,5 +164,7 @@ def reached(url: str) -> Iterator[None]:
 
 def _said(error: BaseException) -> str:
     """The sentence alone: what PostgreSQL adds to it names rows and their values."""
+    if isinstance(error, OSError) and error.errno is not None:
+        return os.strerror(error.errno) if error.errno > 0 else error.strerror or str(error)
     said = error.args[0] if isinstance(error, asyncpg.PostgresError) and error.args else error
     return str(said) or type(error).__name__
