@@ -6,7 +6,7 @@ from urllib.parse import parse_qsl, urlsplit
 _BEFORE_HOST = re.compile(r"(://[^/?#:@\[]*|://[^/?#:\[]*(?!:\d+[,/?#])):.*@", re.DOTALL)
 """From a user to the last @, for a password may hold what it should not; only a port stands there too."""
 _IN_QUERY = re.compile(r"([?&](?:ssl)?password=)[^&]*")
-_HOST = re.compile(r"(?:\[[^\]]*\]|[^:\[\]]*)(?::\d*)?")
+_HOST = re.compile(r"(?:\[[^\]@]*\]|[^:\[\]@]*)(?::\d*)?")
 
 
 def shown(url: str) -> str:
@@ -19,9 +19,10 @@ def require_address(url: str) -> None:
     try:
         parts = urlsplit(url)
         parse_qsl(parts.query, strict_parsing=parts.query != "")
-        hosts = parts.netloc.rpartition("@")[2].split(",")
+        before, at, behind = parts.netloc.partition("@")  # the first one, as drivers do
+        hosts = (behind if at else before).split(",")
         good = all(_HOST.fullmatch(host) for host in hosts)
     except ValueError:
         good = False
     if not good:
-        raise ValueError("it cannot be taken apart; write / ? # [ ] and @ in a password as %2F %3F %23 %5B %5D and %40")
+        raise ValueError("it cannot be taken apart; before its host write / ? # [ ] @ as %2F %3F %23 %5B %5D %40")

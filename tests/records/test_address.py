@@ -30,11 +30,13 @@ def test_no_password_is_told(url: str, expected: str) -> None:
     assert shown(url) == expected
 
 
-@pytest.mark.parametrize("password", ["se/cret", "se?cret", "se#cret", "s[ecret", "12?cret"])
-def test_an_address_that_no_driver_can_take_apart_is_told_in_our_words(password: str) -> None:
-    """A password that is not written as it has to be is refused, and no part of it is in what is said."""
+@pytest.mark.parametrize(
+    "who", ["u:se/cret", "u:se?cret", "u:se#cret", "u:s[ecret", "u:12?cret", "u:se@cret", "u:1@2", "me@here:secret"]
+)
+def test_an_address_that_no_driver_can_take_apart_is_told_in_our_words(who: str) -> None:
+    """A password or a user that is not written as it has to be is refused, and no part of it is in what is said."""
     with pytest.raises(ValueError, match="cannot be taken apart") as refused:
-        require_address(f"postgresql://u:{password}@h/db")
+        require_address(f"postgresql://{who}@h/db")
     assert "cret" not in str(refused.value)
 
 
@@ -44,9 +46,10 @@ def test_an_address_that_no_driver_can_take_apart_is_told_in_our_words(password:
         "postgresql:///db",
         "postgresql://u@/db?host=/run",
         "postgresql://u:%2F%40@h1:1,[::1]:2,h3/db?sslmode=prefer&application_name=",
-        "postgresql://me@here:secret@h/db",
+        "postgresql://me%40here:secret@h/db",
+        "postgresql://h:5432/db?user=me@here",
     ],
 )
 def test_an_address_that_can_be_taken_apart_is_used(url: str) -> None:
-    """Several hosts, numbers for hosts, none, and a name with @ in it are as good as any."""
+    """Several hosts, numbers for hosts, none, and an @ behind them are as good as any."""
     require_address(url)
