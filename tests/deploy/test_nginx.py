@@ -5,6 +5,7 @@ import base64
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
+from http.client import HTTPConnection
 from pathlib import Path
 from typing import Any
 
@@ -116,6 +117,23 @@ async def test_two_callers_get_their_own_answers(front: Front) -> None:
     """Each proven name is answered as the caller that callers.conf makes of it."""
     for name, seen in SEEN.items():
         assert waits(await ask(front.port, WAITS, name)) == seen
+
+
+async def test_no_header_comes_twice(front: Front) -> None:
+    """What both the sidecar and nginx say of an answer is said once."""
+
+    def headers() -> list[str]:
+        connection = HTTPConnection("127.0.0.1", front.port, timeout=10)
+        try:
+            word = base64.b64encode(b"ann:ann-secret").decode()
+            connection.request("GET", WAITS, headers={"Authorization": f"Basic {word}"})
+            return [name for name, _ in connection.getresponse().getheaders()]
+        finally:
+            connection.close()
+
+    told = await asyncio.to_thread(headers)
+    assert "Cache-Control" in told
+    assert len(told) == len(set(told))
 
 
 async def test_nobody_else_is_answered(front: Front) -> None:
