@@ -234,7 +234,16 @@ class _Reader:
             for pointer in pointers:
                 if self._need(f"/order/{place}", pointer) not in ("integer", None):
                     self.refuse(f"/order/{place}", f"{pointer} is no integer; only integers are sort keys")
+                self._declared(f"/order/{place}", pointer)
             yield Order(pointers, order["dir"] == "desc")
+
+    def _declared(self, where: str, pointer: str) -> None:
+        """What holds an integer says that it is an object, or 1.0 and 1e300 would pass for integers in it."""
+        parent = pointer.rpartition("/")[0]
+        while parent and self._part(parent) is not None:
+            if "object" not in nullable_branch(self._part(parent)).get("type", ()):
+                self.refuse(where, f'{parent} need not be an object, but holds the integer; write "type": "object"')
+            parent = parent.rpartition("/")[0]
 
     def columns(self) -> Iterator[Column]:
         """The filterable properties in their order, then the marks."""
@@ -263,6 +272,8 @@ class _Reader:
         elif folded and kind != "text":
             self.refuse(where, f"{plain} is no text and cannot be folded")
         else:
+            if kind == "integer":
+                self._declared(where, plain)
             yield Column(name, pointer, kind, many, folded, None, (name,))
 
     def _mark(self, where: str, name: str, schema: Mapping[str, Any]) -> Column:

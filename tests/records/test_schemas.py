@@ -183,6 +183,27 @@ def test_a_schema_that_cannot_be_used_is_refused_in_a_sentence(
     assert all(f"{tmp_path}/ticket.schema.json:" in finding for finding in found)
 
 
+HELD = {"properties": {"seq": {"type": "integer"}}}
+
+
+@pytest.mark.parametrize(
+    "annotated", [{"order": [{"field": "/held/seq", "dir": "asc"}]}, {"filterable": ["/held/seq"], "folded": []}]
+)
+def test_what_holds_an_integer_says_that_it_is_an_object(tmp_path: Path, annotated: dict[str, Any]) -> None:
+    """Integers that records are sorted or found by stand in declared objects: elsewhere 1.0 and 1e300 pass for them."""
+    schema = with_value(TICKET, "/x-sidecar", {**TICKET["x-sidecar"], **annotated})
+    [told] = findings(tmp_path, with_value(schema, "/properties/held", HELD))
+    assert "/held need not be an object" in told
+    record = {"ticket_id": "t", "tenant_context": {"org_id": "o", "workspace_id": "w"}, "opened_at_ms": 5}
+    nullable = {"anyOf": [{**HELD, "type": "object"}, {"type": "null"}]}
+    for held in ({**HELD, "type": "object"}, {**HELD, "type": ["object", "null"]}, nullable):
+        intake = Intake(load(tmp_path, with_value(schema, "/properties/held", held)))
+        assert isinstance(intake.accept("ticket", {**record, "held": {"seq": 1}}), Prepared)
+        refusal = intake.accept("ticket", {**record, "held": {"seq": 1.0}})
+        assert isinstance(refusal, list)
+        assert refusal[0].pointer == "/held/seq"
+
+
 def test_a_finding_points_into_the_file(tmp_path: Path) -> None:
     """A finding names line and column, shows the line, and a caret stands under the place."""
     text = json.dumps(with_value(TICKET, "/x-sidecar/write", "once"), indent=1)
