@@ -1,7 +1,6 @@
 """PostgreSQL that refuses, ends a session, or stands still: the product's own errors, told without a value."""
 
 import asyncio
-import logging
 import os
 import signal
 from collections.abc import AsyncIterator, Iterator
@@ -132,7 +131,6 @@ async def test_a_migration_that_waits_for_a_backup_keeps_nobody_waiting(
     store: PostgresStore, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     """A backup holds every table as long as it takes: until it has ended nothing changes, and others are answered."""
-    caplog.set_level(logging.INFO)
     await store.put([accept("note", {"id": "n", "unit": "u"})])
     backup = await asyncpg.connect(stores.url(tmp_path / "s.db"), server_settings={"search_path": "sidecar"})
     newer = Kinds({"note": replace(NEW, digest="newer")})

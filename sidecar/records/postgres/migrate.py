@@ -146,7 +146,7 @@ async def _change(connection: Connection, tables: Mapping[str, Table]) -> list[s
             return await _changed(connection, tables)
         except asyncpg.LockNotAvailableError:
             if not told:
-                log.info("the store is in use, by a backup or a long write; waiting for that to end")
+                log.warning("the store is in use, by a backup or a long write; waiting for that to end")
             told = True
             await asyncio.sleep(PAUSE_S)
 
