@@ -2,6 +2,7 @@
 
 import asyncio
 import io
+from collections import Counter
 from collections.abc import AsyncIterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
@@ -9,6 +10,7 @@ from dataclasses import replace
 from functools import partial
 from itertools import permutations
 from pathlib import Path
+from random import Random
 from typing import Any
 
 import orjson
@@ -92,9 +94,9 @@ class All:
         return row
 
 
-async def stored(store: Store, kind: str) -> list[Record]:
-    """Every stored record."""
-    async with store.snapshot(TENANT) as snap:
+async def stored(store: Store, kind: str, tenant: Tenant = TENANT) -> list[Record]:
+    """Every stored record of a tenant."""
+    async with store.snapshot(tenant) as snap:
         labels = frozenset(label for label, _ in await snap.labels(kind, 0))
         [page] = await snap.read([Read(kind, 1_000)], All(labels))
     return [row.record() for row in page.rows]
@@ -334,3 +336,70 @@ def test_a_run_that_never_changes_is_told_by_the_line_it_was_given() -> None:
     kind = replace(kinds()["automation_run"], write="append_only")
     [conflict] = settle(kind, [(ended.key, ended)], {ended.key: Stored(None, before.doc)}).conflicts
     assert conflict.line == 0
+
+
+NAMES = {"event": "event_id", "dead_letter": "dead_letter_id", "snapshot": "snapshot_id"}
+SAYS = {"event": ("event_type", "ab"), "dead_letter": ("reason", "ab"), "snapshot": ("seq", range(2))}
+"""By kind, a property that is part of no key, and what it is."""
+Key = tuple[str, str, str]
+"""Kind, organisation and name of a record."""
+
+
+def anything(chance: Random) -> tuple[Key, Record]:
+    """A record of some kind and tenant; few names and few contents, so that many come again."""
+    kind, org, name = chance.choice(list(NAMES)), chance.choice(("acme", "other", "third")), f"n{chance.randrange(5)}"
+    scope = {"tenant_context": {"org_id": org, "workspace_id": "main"}}
+    says, contents = SAYS[kind]
+    record = {**LEAST[kind], "scope": scope, NAMES[kind]: name, says: chance.choice(contents)}
+    return (kind, org, name), record | ({"updated_at_ms": chance.randrange(4)} if kind == "dead_letter" else {})
+
+
+def alone(known: dict[Key, Record], key: Key, record: Record) -> str:
+    """What becomes of one record that comes after all others."""
+    before = known.setdefault(key, record)
+    if key[0] == "event":
+        return "accepted" if before == record else "refused"
+    if key[0] == "dead_letter" and record["updated_at_ms"] < before["updated_at_ms"]:
+        return "stale"
+    known[key] = record
+    return "accepted"
+
+
+class Listening(Nobody):
+    """Keeps where records were refused."""
+
+    def __init__(self) -> None:
+        self.told: list[tuple[str, int]] = []
+
+    def refused(self, fault: Refused) -> None:
+        """One more."""
+        self.told.append((fault.path, fault.line))
+
+
+@pytest.mark.parametrize("memory", [0, 4_000, 2**20])
+async def test_a_load_is_as_if_each_record_came_alone(
+    store: Store, memory: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of some kinds, tenants and files at once, each record is stored, stale or refused as if the others were before it."""
+    monkeypatch.setattr(spooling, "MEMORY_BYTES", memory)
+    chance, known = Random(memory), dict[Key, Record]()
+    for _ in range(5):
+        files, became = [], Counter[tuple[str, str]]()
+        watcher, refused = Listening(), []
+        for file in ("f", "g"):
+            records = [anything(chance) for _ in range(chance.randrange(1, 40))]
+            text = b"\n".join(orjson.dumps({"kind": key[0], "record": record}) for key, record in records)
+            files.append(Lines(file, partial(io.BytesIO, text)))
+            for line, (key, record) in enumerate(records, 1):
+                outcome = alone(known, key, record)
+                became[outcome, key[0]] += 1
+                refused += [(file, line)] if outcome == "refused" else []
+        done = await Load(kinds(), intake(), store, watcher, keep_going=True).run(files)
+        assert watcher.told == refused
+        assert all(done.refused[kind] == became["refused", kind] for kind in NAMES)
+        assert all(done.stale[kind] == became["stale", kind] for kind in NAMES)
+        assert all(done.accepted[kind] == became["accepted", kind] + became["stale", kind] for kind in NAMES)
+    for kind, name in NAMES.items():
+        for org in ("acme", "other", "third"):
+            found = {one[name]: one[SAYS[kind][0]] for one in await stored(store, kind, Tenant(org, "main"))}
+            assert found == {key[2]: one[SAYS[kind][0]] for key, one in known.items() if key[:2] == (kind, org)}
