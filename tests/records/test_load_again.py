@@ -382,6 +382,7 @@ async def test_a_load_is_as_if_each_record_came_alone(
 ) -> None:
     """Of some kinds, tenants and files at once, each record is stored, stale or refused as if the others were before it."""
     monkeypatch.setattr(spooling, "MEMORY_BYTES", memory)
+    monkeypatch.setattr(loading, "BATCH", 3 * len(ORDERS))
     chance, known = Random(memory), dict[Key, Record]()
     for _ in range(5):
         files, became = [], Counter[tuple[str, str]]()
