@@ -4,7 +4,7 @@ import argparse
 from collections.abc import Iterable, Iterator
 from typing import Any
 
-from sidecar.cli.terminal import GREEN, Terminal
+from sidecar.cli.terminal import GREEN, Terminal, counted
 from sidecar.config import Config
 from sidecar.errors import Finding, FindingsError, SchemaError
 from sidecar.policy.bundle import SUITE_SUFFIX, Bundle, build
@@ -22,8 +22,7 @@ def run(asked: argparse.Namespace, config: Config, terminal: Terminal) -> int:
             terminal.json({"passed": False, "findings": _plain(error.findings)})
         else:
             terminal.findings(error.findings)
-            count = len(error.findings)
-            terminal.line(f"{count} error{'s' if count > 1 else ''}")
+            terminal.line(counted(len(error.findings), "error"))
         return 1
     if asked.json:
         terminal.json(_as_json(bundle))
@@ -58,7 +57,8 @@ def _tell(bundle: Bundle, terminal: Terminal) -> None:
     judging = sorted(bundle.judging(), key=lambda one: (one.path, one.line, one.column))
     for finding in (*judging, *bundle.notes):
         terminal.line(terminal.finding(finding))
-    sizes = f"{len(bundle.registry)} kinds, {len(bundle.documents)} policies, {len(judging)} rules"
+    policies = counted(len(bundle.documents), "policy", "policies")
+    sizes = f"{counted(len(bundle.registry), 'kind')}, {policies}, {counted(len(judging), 'rule')}"
     terminal.line(f"{terminal.painted('nothing is wrong', GREEN)}: {sizes}, {bundle.revision}")
 
 

@@ -14,7 +14,7 @@ from typing import Any, BinaryIO
 
 from tqdm import tqdm
 
-from sidecar.cli.terminal import Terminal
+from sidecar.cli.terminal import Terminal, counted
 from sidecar.config import Config
 from sidecar.errors import ConfigError
 from sidecar.records.ingest import Intake
@@ -205,4 +205,4 @@ def _outcome(loaded: Loaded) -> str:
         return "nothing is stored, for not all records are valid; mend them, or store the others with --keep-going"
     resumed = f", {loaded.resumed} of them by an earlier load that was interrupted" if loaded.resumed else ""
     stored = sum(loaded.accepted.values()) - sum(loaded.stale.values())
-    return f"{stored} records are stored{resumed}; load {loaded.load_id[:16]}"
+    return f"{counted(stored, 'record is', 'records are')} stored{resumed}; load {loaded.load_id[:16]}"

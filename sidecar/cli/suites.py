@@ -4,7 +4,7 @@ import argparse
 from pathlib import Path
 
 from sidecar.cli.check import bundle_of
-from sidecar.cli.terminal import GREEN, RED, Terminal, harmless
+from sidecar.cli.terminal import GREEN, RED, Terminal, counted, harmless
 from sidecar.config import Config
 from sidecar.errors import ConfigError
 from sidecar.policy.results import Results, as_json, junit, tree
@@ -42,4 +42,4 @@ def _tell(results: Results, cases: int, terminal: Terminal, *, coverage: bool) -
     for line in tree(results, coverage=coverage):
         terminal.line(harmless(line))
     verdict = terminal.painted("passed", GREEN) if results.passed else terminal.painted("FAILED", RED)
-    terminal.line(f"{verdict}: {len(results.suites)} suites, {cases} cases")
+    terminal.line(f"{verdict}: {counted(len(results.suites), 'suite')}, {counted(cases, 'case')}")

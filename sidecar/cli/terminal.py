@@ -65,3 +65,8 @@ def harmless(text: str) -> str:
     if text.isprintable():
         return text
     return "".join(char if char.isprintable() or char == "\n" else ascii(char)[1:-1] for char in text)
+
+
+def counted(number: int, one: str, many: str = "") -> str:
+    """A number of things; of more than one ``many``, which is by default ``one`` with an s."""
+    return f"{number} {one if number == 1 else many or one + 's'}"

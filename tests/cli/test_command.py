@@ -200,3 +200,15 @@ def test_a_server_that_cannot_be_reached_is_told_in_words(sidecar: Sidecar, wher
     """The address and the system's own words say what is wrong, without the number of an error or a driver's tuple."""
     ran = sidecar("stats", "--store", f"postgresql://u@{where}")
     assert (ran.code, ran.err) == (2, f"error: store postgresql://u@{where}: {why}\n")
+
+
+def test_one_thing_is_told_as_one(sidecar: Sidecar, tmp_path: Path) -> None:
+    """A number stands before the word that people say with it."""
+    (tmp_path / "mine").mkdir()
+    rules = "rules: [{allow: a, when: 'true'}]"
+    (tmp_path / "mine" / "p.yaml").write_text(f"apiVersion: sidecar/v1\npolicy: p\napplies_to: all\n{rules}\n")
+    assert " kinds, 1 policy, 1 rule, sha256:" in sidecar("check", "--policies", "mine").out
+    assert sidecar("test", "--policies", "mine").out.endswith("FAILED: 0 suites, 0 cases\n")
+    for number, told in ((1, "1 record is stored; load "), (2, "2 records are stored; load ")):
+        letters = (letter(one) for one in range(number))
+        assert told in sidecar("load", ndjson(tmp_path / "records", *letters)).out
