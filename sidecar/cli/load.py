@@ -21,7 +21,6 @@ from sidecar.records.ingest import Intake
 from sidecar.records.kind import Kinds
 from sidecar.records.load import Load, Loaded, Refused
 from sidecar.records.opening import opened
-from sidecar.records.retention import forgotten
 from sidecar.records.runtime_files import runtime_files
 from sidecar.records.schemas import load_kinds
 from sidecar.records.sources import Lines, Runtime, Source, sources
@@ -49,7 +48,7 @@ def run(asked: argparse.Namespace, config: Config, terminal: Terminal) -> int:
 async def _loaded(
     found: Sequence[Source], config: Config, kinds: Kinds, watcher: "Watcher", *, keep_going: bool
 ) -> Loaded:
-    intake = Intake(kinds, forgotten(config))
+    intake = Intake(kinds, assume_unscoped=config.runtime.assume_unscoped)
     async with opened(config, kinds, Intake(kinds)) as store:  # its own: what a promotion finds is no part of the load
         return await Load(kinds, intake, store, watcher, keep_going, config.limits.record_bytes).run(found)
 

@@ -15,7 +15,7 @@ from sidecar.policy.judge import Judge
 from sidecar.records.ingest import Intake
 from sidecar.records.kind import Kinds
 from sidecar.records.opening import open_store
-from sidecar.records.retention import forgotten, rules_of
+from sidecar.records.retention import rules_of
 from sidecar.records.schemas import load_kinds
 from sidecar.records.store import Store
 
@@ -51,13 +51,13 @@ def grounded(config: Config) -> Ground:
     loaded = bundles.reload()
     if loaded.trouble is not None:
         log.error("the policies cannot be used, so nothing is shown:\n%s", loaded.trouble)
-    return Ground(kinds, Intake(kinds, forgotten(config)), bundles)
+    return Ground(kinds, Intake(kinds, assume_unscoped=config.runtime.assume_unscoped), bundles)
 
 
 async def assembled(config: Config, ground: Ground) -> Service:
     """The service that a configuration describes, its store open. Raises ConfigError, StoreError."""
     retention = rules_of(config, ground.kinds)
-    store = await open_store(config, ground.kinds, Intake(ground.kinds))  # what is stored was not forgotten
+    store = await open_store(config, ground.kinds, ground.intake)
     return Service(
         kinds=ground.kinds,
         store=store,

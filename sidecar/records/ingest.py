@@ -22,13 +22,12 @@ from sidecar.records.store import Prepared
 class Intake:
     """Accepts records of every kind. ``dropped`` counts by kind the undeclared properties left out so far.
 
-    ``forgotten`` are kinds of which a record may have been stored and be gone: a run of them that ended and comes
-    without its definition is for operators only, unless what is stored tells its scope.
+    With ``assume_unscoped`` a run of which nobody knows the scope any more is taken for nobody's.
     """
 
-    def __init__(self, kinds: Kinds, forgotten: Collection[str] = ()) -> None:
+    def __init__(self, kinds: Kinds, *, assume_unscoped: bool = False) -> None:
         self._kinds = kinds
-        self._forgotten = forgotten
+        self._assume_unscoped = assume_unscoped
         self._gates: dict[str, _Gate] = {}
         self.dropped: Counter[str] = Counter()
 
@@ -51,14 +50,14 @@ class Intake:
             return result
         return [Reject(line, kind, pointer, message) for pointer, message in result]
 
-    def heir(self, kind: str, source: bytes, line: int) -> Callable[[bytes], Prepared]:
+    def heir(self, kind: str, source: bytes, line: int) -> Callable[[bytes | None], Prepared]:
         """What a run that was accepted with this source inherits, for whoever kept the source alone."""
         return self._gate(kind).heir(source, line)
 
     def _gate(self, kind: str) -> "_Gate":
         gate = self._gates.get(kind)
         if gate is None:
-            gate = self._gates[kind] = _Gate(self._kinds[kind], forgets=kind in self._forgotten)
+            gate = self._gates[kind] = _Gate(self._kinds[kind], assume_unscoped=self._assume_unscoped)
         return gate
 
     def _unknown(self, kind: object) -> str:
@@ -87,10 +86,9 @@ class _Form:
 class _Gate:
     """The door of one kind."""
 
-    def __init__(self, kind: Kind, *, forgets: bool) -> None:
+    def __init__(self, kind: Kind, *, assume_unscoped: bool) -> None:
         self._kind = kind
-        self._scope_goes = kind.projection == "automation_run"  # with the definition, when a run ends
-        self._forgets = forgets and self._scope_goes
+        self._assume_unscoped = assume_unscoped
         self._projection = projection_of(kind)
         shared = {names(pointer)[0] for pointer in kind.label}
         self._served = _Form(kind.schema, shared)
@@ -114,8 +112,6 @@ class _Gate:
             return faults
         if self._projection.project is None:
             return self._preparer.prepare(source, line)
-        if self._forgets and lost_scope(source):
-            source = {**source, "scope_unknown": True}
         return self._through(source, line)
 
     def _through(self, source: dict[str, Any], line: int) -> Prepared | Faults:
@@ -133,30 +129,39 @@ class _Gate:
         if self._projection.settle is not None:
             run = self._projection.settle(run)
         kept = fitted(orjson.dumps(source, option=orjson.OPT_SORT_KEYS))
-        inherits = self._scope_goes and "automation_snapshot" not in source
+        inherits = self._projection.scope_goes and "automation_snapshot" not in source
         return self._preparer.prepare(run, line, kept, self.heir(kept, line) if inherits else None)
 
-    def heir(self, source: bytes, line: int) -> Callable[[bytes], Prepared]:
+    def heir(self, source: bytes, line: int) -> Callable[[bytes | None], Prepared]:
         """The same run with the scope and definition of the stored one, for an engine drops both when a run ends.
 
-        They are written into the source, so that a later promotion finds them there.
+        They are written into the source, so that a later promotion finds them there. Of one that is not stored any
+        more nobody knows the scope.
         """
 
-        def inherit(stored: bytes) -> Prepared:
+        def inherit(stored: bytes | None) -> Prepared:
+            run: dict[str, Any] = orjson.loads(source)
+            if stored is None:
+                unknown = lost_scope(run) and not self._assume_unscoped
+                return self._same({**run, "scope_unknown": unknown or run["scope_unknown"]}, line)
             known: dict[str, Any] = orjson.loads(stored)
             scope = {name: known["scope"][name] for name in FIELDS if name in known["scope"]}
-            heir = {**orjson.loads(source), "scope_unknown": scope.get("owning_org_unit_id") == ""}
+            heir = {**run, "scope_unknown": scope.get("owning_org_unit_id") == ""}
             for name in ("workflow_definition_version", "workflow_definition_snapshot_hash"):
                 if name in known:
                     heir.setdefault(name, known[name])
             if scope and not heir["scope_unknown"]:
                 heir["automation_snapshot"] = {"metadata": {"enterprise_scope": scope}}
-            result = self._through(heir, line)
-            if not isinstance(result, Prepared):
-                raise StoreError(f"the stored scope of run {known['run_id']!r} does not validate: {result[0][1]}")
-            return result
+            return self._same(heir, line)
 
         return inherit
+
+    def _same(self, heir: dict[str, Any], line: int) -> Prepared:
+        """A run that was accepted, with another scope. Raises StoreError when that was stored and does not validate."""
+        result = self._through(heir, line)
+        if not isinstance(result, Prepared):
+            raise StoreError(f"the stored scope of run {heir['run_id']!r} does not validate: {result[0][1]}")
+        return result
 
 
 def _lacks(parent: Any, name: str) -> bool:

@@ -56,7 +56,7 @@ class Preparer:
         record: dict[str, Any],
         line: int,
         source: bytes | None = None,
-        inherit: Callable[[bytes], Prepared] | None = None,
+        inherit: Callable[[bytes | None], Prepared] | None = None,
     ) -> Prepared | Faults:
         """The prepared record; faults when its key or tenant is no good, or it holds what no store keeps."""
         doc = _encoded(record)

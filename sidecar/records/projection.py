@@ -75,7 +75,8 @@ class Projection:
     ``project`` takes a valid source record in canonical form (raises ScopeFault); ``settle`` brings a valid projected
     record to its final form; ``complete`` adds to a raw record of an unprojected shape what it lacks. ``tenant`` is
     where the source keeps its tenant. ``fixed`` are the properties that come out the same for every record, ``copies``
-    the properties that tell the value of another one too: they are masked with it.
+    the properties that tell the value of another one too: they are masked with it. ``scope_goes`` tells that the engine
+    sends a run no more with its scope when it ended.
     """
 
     tenant: str | None = None
@@ -84,6 +85,7 @@ class Projection:
     complete: Callable[[dict[str, Any]], dict[str, Any]] | None = None
     fixed: tuple[str, ...] = ()
     copies: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    scope_goes: bool = False
 
 
 def observed_phase(run_id: str, phase: str, status: str, at_ms: int, phase_id: str | None) -> dict[str, Any]:
@@ -264,7 +266,7 @@ _OF_SNAPSHOT = {**_OF_PHASE, **dict.fromkeys(("phase_id", "created_at_ms"), ("ph
 
 PROJECTIONS: Mapping[str, Projection] = {
     "automation_run": Projection(
-        "/tenant_context", automation_run, settle=_settled, fixed=("kind",), copies=_OF_AUTOMATION
+        "/tenant_context", automation_run, settle=_settled, fixed=("kind",), copies=_OF_AUTOMATION, scope_goes=True
     ),
     "workflow_run": Projection("/tenant_context", workflow_run, fixed=("kind",), copies=_OF_RUN),
     "snapshot": Projection(complete=_snapshot, copies=_OF_SNAPSHOT),

@@ -62,11 +62,6 @@ def rules_of(config: Config, kinds: Kinds) -> tuple[Rule, ...]:
     return tuple(rules)
 
 
-def forgotten(config: Config) -> frozenset[str]:
-    """The kinds whose records go by age, so that a scope may be gone with one; none when no scope is assumed then."""
-    return frozenset() if config.runtime.assume_unscoped else frozenset(config.retention.keep)
-
-
 def _rule(kind: Kind, keep_ms: int) -> Rule:
     required = [f"/{name}" for name in kind.schema.get("required", ())]
     leading = kind.order[0].pointers if kind.order else ()

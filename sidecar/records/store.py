@@ -40,8 +40,9 @@ class Prepared(NamedTuple):
     updated_at_ms: int | None = None
     line: int = 1
     """Where it was read, for messages."""
-    inherit: "Callable[[bytes], Prepared] | None" = None
-    """Given the stored document, this record with what it inherits from it (a run keeps its scope)."""
+    inherit: "Callable[[bytes | None], Prepared] | None" = None
+    """Given the stored document, this record with what it inherits from it (a run keeps its scope); given None, which
+    says that it may be gone, this record as far as can be known without."""
     dropped: int = 0
     """Undeclared properties that were left out."""
 

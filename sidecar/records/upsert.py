@@ -1,11 +1,12 @@
 """What becomes of records that are offered, given what is stored under their keys: the write rule of their kind."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Generic, TypeVar
 
 from sidecar.errors import RecordConflict, Reject
 from sidecar.records.kind import Kind
+from sidecar.records.projection import projection_of
 from sidecar.records.store import STORED_OTHERWISE, Prepared
 
 K = TypeVar("K")
@@ -29,18 +30,24 @@ class Settled(Generic[K]):
 
 
 def settle(
-    kind: Kind, offered: Iterable[tuple[K, Prepared]], stored: Mapping[K, Stored], *, overrule: bool = False
+    kind: Kind,
+    offered: Iterable[tuple[K, Prepared]],
+    stored: Mapping[K, Stored],
+    went: Callable[[K], bool],
+    *,
+    overrule: bool = False,
 ) -> Settled[K]:
     """Go through the records in their order; one that is to be written counts as stored for those after it.
 
-    With ``overrule`` they replace what is stored whatever it is: newer, or append-only.
+    ``went`` tells whether what was stored under a key may be gone. With ``overrule`` the records say all there is to
+    know, and replace what is stored whatever it is: newer, or append-only.
     """
     settled: Settled[K] = Settled()
     known: dict[K, Stored | Prepared] = dict(stored)
     for key, given in offered:
         record, before = given, known.get(key)
-        if before is not None and record.inherit is not None:
-            record = record.inherit(before.doc)
+        if record.inherit is not None and (before is not None or (not overrule and went(key))):
+            record = record.inherit(None if before is None else before.doc)
         if before is not None and not overrule and kind.write == "append_only":
             if before.doc != record.doc:
                 settled.conflicts.append(Reject(given.line, record.kind, "", STORED_OTHERWISE))
@@ -57,6 +64,16 @@ def raise_conflicts(every: Iterable[Settled[Any]]) -> None:
     conflicts = sorted((reject for one in every for reject in one.conflicts), key=lambda reject: reject.line)
     if conflicts:
         raise RecordConflict(conflicts)
+
+
+def scopes_went(tenant_id: int) -> str:
+    """The setting that tells that runs, and their scopes with them, went from a tenant."""
+    return f"scopes went {tenant_id}"
+
+
+def scope_goes(kind: Kind) -> bool:
+    """Whether nobody knows the scope of a record of the kind any more when the stored one is gone."""
+    return projection_of(kind).scope_goes
 
 
 def compares_documents(kind: Kind) -> bool:

@@ -334,7 +334,7 @@ def test_a_run_that_never_changes_is_told_by_the_line_it_was_given() -> None:
     ended = accepted("automation_run", {**LEAST["automation_run"], "status": "completed"}, line=7)._replace(line=0)
     before = accepted("automation_run", LEAST["automation_run"])
     kind = replace(kinds()["automation_run"], write="append_only")
-    [conflict] = settle(kind, [(ended.key, ended)], {ended.key: Stored(None, before.doc)}).conflicts
+    [conflict] = settle(kind, [(ended.key, ended)], {ended.key: Stored(None, before.doc)}, lambda _: False).conflicts
     assert conflict.line == 0
 
 

@@ -9,7 +9,9 @@ from sidecar.records.postgres.migrate import read_state
 from sidecar.records.postgres.pages import Connection
 from sidecar.records.postgres.pool import Pool
 from sidecar.records.postgres.sql import sendable
+from sidecar.records.postgres.write import scopes_go
 from sidecar.records.store import FORGET_LOADS, Count, LoadMark, Tenant, undescribed
+from sidecar.records.upsert import scope_goes
 
 _OF_TENANT = "t.org_id = $1 AND t.workspace_id = $2 AND t.deployment_id = $3"
 
@@ -70,6 +72,8 @@ async def erase(
         return {}
     await unhurried(connection)
     erased = {count.kind: count.records for count in await counts(connection, tenant)}
+    if any(scope_goes(tables[kind].kind) for kind in erased):
+        await scopes_go(connection, tenant_id)
     for name in (name for table in tables.values() for name in ddl.names(table)):
         await connection.execute(f"DELETE FROM {name} WHERE _tenant = $1", tenant_id)
     await connection.execute("DELETE FROM label WHERE tenant_id = $1", tenant_id)

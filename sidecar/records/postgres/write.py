@@ -21,7 +21,15 @@ from sidecar.records.postgres.pages import Connection
 from sidecar.records.postgres.sql import sendable
 from sidecar.records.promotion import one_key
 from sidecar.records.store import Outcome, Prepared, Tenant
-from sidecar.records.upsert import Settled, Stored, compares_documents, raise_conflicts, settle
+from sidecar.records.upsert import (
+    Settled,
+    Stored,
+    compares_documents,
+    raise_conflicts,
+    scope_goes,
+    scopes_went,
+    settle,
+)
 
 Key = tuple[str, ...]
 Owned = tuple[int, Key]
@@ -105,7 +113,7 @@ class Writer:
             if (tenant_id, key) in taken:
                 raise one_key(self._tables[kind].kind, key)
             taken.add((tenant_id, key))
-        await self.put(records)
+        await self.put([record._replace(inherit=None) for record in records])  # they are what was stored, whatever went
 
     async def delete(self, tenant: Tenant, kind: str, keys: Sequence[Key]) -> int:
         """Remove records of one tenant; how many there were."""
@@ -116,6 +124,8 @@ class Writer:
         owned = [(tenant_id, key) for key in keys if len(key) == len(table.key)]
         removed = await self._remove(table, owned)
         if removed:
+            if scope_goes(table.kind):
+                await scopes_go(self._connection, tenant_id)
             await self._authority(table, owned)
             await self._flush_counts()
         return removed
@@ -153,7 +163,10 @@ class Writer:
         """What becomes of one kind's records. Nothing is written."""
         offered = [((self._locked[record.tenant].tenant_id, record.key), record) for record in records]
         stored = await self._stored(table, list(dict.fromkeys(owned for owned, _ in offered)))
-        return _Group(table, stored, settle(table.kind, offered, stored, overrule=overrule))
+        went = await self._scopes_went(table, offered)
+        return _Group(
+            table, stored, settle(table.kind, offered, stored, lambda owned: owned[0] in went, overrule=overrule)
+        )
 
     async def _put_group(self, table: Table, stored: Mapping[Owned, Stored], settled: Settled[Owned]) -> None:
         """Write one kind's records."""
@@ -172,6 +185,14 @@ class Writer:
             *_columns(owned),
         )
         return {(tenant, tuple(key)): Stored(updated, doc) for updated, doc, tenant, *key in found}
+
+    async def _scopes_went(self, table: Table, offered: Iterable[tuple[Owned, Prepared]]) -> set[int]:
+        """The tenants of which runs went, among those of runs that may have been among them."""
+        if not scope_goes(table.kind):
+            return set()
+        asked = {scopes_went(owned[0]): owned[0] for owned, _ in offered}
+        found = await self._connection.fetch("SELECT name FROM setting WHERE name = ANY($1::text[])", [*asked])
+        return {asked[name] for (name,) in found}
 
     async def _remove(self, table: Table, owned: Sequence[Owned]) -> int:
         """Take away what is stored under the keys; how many records that were."""
@@ -227,6 +248,11 @@ class Writer:
         self._counts.clear()
         if changes:
             await self._connection.execute(_COUNT, *([*part] for part in zip(*changes, strict=True)))
+
+
+async def scopes_go(connection: Connection, tenant_id: int) -> None:
+    """Have it stand that runs went from a tenant, and with them what nobody tells again."""
+    await connection.execute("INSERT INTO setting VALUES ($1, '') ON CONFLICT DO NOTHING", scopes_went(tenant_id))
 
 
 async def announce(connection: Connection, tenants: Iterable[Tenant]) -> None:

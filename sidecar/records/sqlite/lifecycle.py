@@ -5,7 +5,9 @@ from collections.abc import Mapping, Sequence
 
 from sidecar.errors import StoreError
 from sidecar.records.layout import Table
+from sidecar.records.sqlite.write import scopes_go
 from sidecar.records.store import FORGET_LOADS, Count, LoadMark, Tenant, undescribed
+from sidecar.records.upsert import scope_goes
 
 _ERASURES = "erasures"
 """The setting that counts erasures, over all tenants."""
@@ -65,6 +67,8 @@ def erase(connection: sqlite3.Connection, tables: Mapping[str, Table], tenant: T
     if found is None:
         return {}
     erased = {count.kind: count.records for count in counts(connection, tenant)}
+    if any(scope_goes(tables[kind].kind) for kind in erased):
+        scopes_go(connection, found[0])
     for table in tables.values():
         for name in (*(table.list_table(column.name) for column in table.lists), table.name):
             connection.execute(f"DELETE FROM {name} WHERE _tenant = ?", found)

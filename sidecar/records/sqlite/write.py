@@ -13,7 +13,15 @@ from sidecar.records.layout import Table, quoted
 from sidecar.records.promotion import one_key
 from sidecar.records.remembering import remember
 from sidecar.records.store import MOST_LABELS_KEPT, Outcome, Prepared, Tenant, label_digest
-from sidecar.records.upsert import Settled, Stored, compares_documents, raise_conflicts, settle
+from sidecar.records.upsert import (
+    Settled,
+    Stored,
+    compares_documents,
+    raise_conflicts,
+    scope_goes,
+    scopes_went,
+    settle,
+)
 
 Key = tuple[str, ...]
 
@@ -98,7 +106,7 @@ class Writer:
                 if key in taken:
                     raise one_key(self._tables[kind].kind, key)
                 taken.add(key)
-        self.put(records)
+        self.put([record._replace(inherit=None) for record in records])  # they are what was stored, whatever went
 
     def delete(self, tenant: Tenant, kind: str, keys: Sequence[Key]) -> int:
         """Remove records of one tenant; how many there were."""
@@ -112,6 +120,8 @@ class Writer:
         self._connection.executemany(f"DELETE FROM {table.name} WHERE _row = ?", [(row,) for row in rows])
         self._counts.subtract(one.label for one in stored)
         self._authority(table, tenant_id)
+        if scope_goes(table.kind):
+            scopes_go(self._connection, tenant_id)
         self._flush_counts()
         return len(rows)
 
@@ -143,7 +153,9 @@ class Writer:
         """What becomes of one kind's records of one tenant. Nothing is written."""
         found = self._stored(table, tenant_id, [record.key for record in records])
         stored = {key: one.stored for key, one in found.items()}
-        settled = settle(table.kind, ((record.key, record) for record in records), stored, overrule=overrule)
+        went = scope_goes(table.kind) and self._scopes_went(tenant_id)
+        offered = ((record.key, record) for record in records)
+        settled = settle(table.kind, offered, stored, lambda _: went, overrule=overrule)
         return _Group(table, tenant_id, found, settled)
 
     def _put_group(self, table: Table, tenant_id: int, found: Mapping[Key, _Found], settled: Settled[Key]) -> None:
@@ -212,6 +224,10 @@ class Writer:
         )
         return {tuple(key): _Found(row, label, Stored(updated, doc)) for row, label, updated, doc, *key in found}
 
+    def _scopes_went(self, tenant_id: int) -> bool:
+        found = self._connection.execute("SELECT 1 FROM setting WHERE name = ?", (scopes_went(tenant_id),))
+        return found.fetchone() is not None
+
     def _tenant(self, tenant: Tenant) -> int:
         known = self._interned.tenants.get(tenant)
         if known is not None:
@@ -262,6 +278,11 @@ class Writer:
         changes = [(change, label) for label, change in self._counts.items() if change]
         self._connection.executemany("UPDATE label SET records = records + ? WHERE label_id = ?", changes)
         self._counts.clear()
+
+
+def scopes_go(connection: sqlite3.Connection, tenant_id: int) -> None:
+    """Have it stand that runs went from a tenant, and with them what nobody tells again."""
+    connection.execute("INSERT INTO setting VALUES (?, '') ON CONFLICT DO NOTHING", (scopes_went(tenant_id),))
 
 
 def _lane_and_place(table: Table) -> Callable[[Any], Any]:
