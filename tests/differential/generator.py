@@ -17,26 +17,27 @@ def new_rule(dice: Random, world: World) -> Rule:
     lets = {}
     for number in range(dice.choice((0, 0, 0, 1, 2))):
         name, shape = f"let_{number}", dice.choice((FLAG, FLAG, TEXT, WHOLE))
-        lets[name] = writer.of(shape, 2)
-        writer.places.append((name, shape))
+        lets[name] = writer.terms.of(shape, 2)
+        writer.terms.places.append((name, shape))
     text = writer.condition(dice.choice((1, 2, 2, 3, 3, 4, 5, 6)))
     return Rule(text, lets)
 
 
-class Writer(Terms):
+class Writer:
     """Writes conditions."""
 
     def __init__(self, dice: Random, world: World) -> None:
-        super().__init__(dice, world)
+        self.terms = Terms(dice, world, self.condition)
         self._typed = kind(world.record) != "any"
         self._record = below("record", world.record)
         self._loops = self._binds = 0
 
     def condition(self, size: int) -> str:
+        """True or false, in about so many comparisons."""
         if size <= 1:
             return self._leaf()
-        left = self._dice.randint(1, size - 1)
-        return self._one(
+        left = self.terms.dice.randint(1, size - 1)
+        return self.terms.one(
             lambda: f"({self.condition(left)} && {self.condition(size - left)})",
             lambda: f"({self.condition(left)} || {self.condition(size - left)})",
             lambda: f"({self.condition(left)} || {self.condition(size - left)})",
@@ -48,101 +49,111 @@ class Writer(Terms):
             lambda: self._loop(size - 1),
             lambda: self._granted(size - 1),
             lambda: self._granted(size - 1),
-            lambda: f"({self._leaf()} {self._pick('==', '!=')} {self.condition(size - 1)})",
+            lambda: f"({self._leaf()} {self.terms.pick('==', '!=')} {self.condition(size - 1)})",
             lambda: self._bound(size - 1),
         )
 
     def _guarded(self, size: int) -> str:
         """A question about a path that is first asked for."""
-        path = self._place("string", "integer", "object", "map", "any")
+        path = self.terms.place("string", "integer", "object", "map", "any")
         head, dot, name = path.rpartition(".")
         if not dot or "[" in name:
             return self.condition(size)
-        return f"(has({head}.{name}) {self._pick('&&', '&&', '||')} {self._about(path, size)})"
+        return f"(has({head}.{name}) {self.terms.pick('&&', '&&', '||')} {self._about(path, size)})"
 
     def _about(self, path: str, size: int) -> str:
-        shape = next((shape for text, shape in self.places if text == path), ANY)
+        shape = next((shape for text, shape in self.terms.places if text == path), ANY)
         match kind(shape):
             case "string":
-                return f"{path} {self._pick('==', '!=')} {self.text(size)}"
+                return f"{path} {self.terms.pick('==', '!=')} {self.terms.text(size)}"
             case "integer":
-                return f"{path} {self._pick(*SIGNS)} {self.number(size)}"
+                return f"{path} {self.terms.pick(*SIGNS)} {self.terms.number(size)}"
         return self.condition(size)
 
     def _leaf(self) -> str:
-        if not self._typed and self._dice.random() < 0.7:
+        if not self._typed and self.terms.dice.random() < 0.7:
             return self._odd()
-        return self._one(
+        return self.terms.one(
             self._strings, self._strings, self._member, self._member, self._numbers, self._reals, self._presence,
-            self._lists, self._odd, lambda: self._place("boolean", otherwise="true"),
+            self._lists, self._odd, lambda: self.terms.place("boolean", otherwise="true"),
         )  # fmt: skip
 
     def _strings(self) -> str:
-        way = self._pick("==", "==", "==", "!=", "<", ">=", "contains", "startsWith", "endsWith", "matches", "literal")
+        way = self.terms.pick(
+            "==", "==", "==", "!=", "<", ">=", "contains", "startsWith", "endsWith", "matches", "literal"
+        )
         if way == "matches":
-            pattern = self.text(1) if self._dice.random() < 0.15 else f'r"{self._pick(*PATTERNS)}"'
-            return f"{self.text(1)}.matches({pattern})"
+            pattern = self.terms.text(1) if self.terms.dice.random() < 0.15 else f'r"{self.terms.pick(*PATTERNS)}"'
+            return f"{self.terms.text(1)}.matches({pattern})"
         if way == "literal":
-            enum = self._place("enum")
-            return f'{enum} {self._pick("==", "!=")} "{self._pick("open", "closed", "held")}"' if enum else "true"
+            enum = self.terms.place("enum")
+            return (
+                f'{enum} {self.terms.pick("==", "!=")} "{self.terms.pick("open", "closed", "held")}"'
+                if enum
+                else "true"
+            )
         if way.isalpha():
-            return f"{self.text(1)}.{way}({self.text(1)})"
-        return f"{self.text(1)} {way} {self.text(1)}"
+            return f"{self.terms.text(1)}.{way}({self.terms.text(1)})"
+        return f"{self.terms.text(1)} {way} {self.terms.text(1)}"
 
     def _member(self) -> str:
-        table = self._place("map", otherwise='{"a": 1, "b": 2}')
-        return self._one(
-            *(lambda: f"{self.text(1)} in {self.texts()}",) * 4,
-            lambda: f"{self.text(1)} in {table}",
-            lambda: f"{self.number(1)} in {self.numbers()}",
-            lambda: f"{self._place('number', otherwise='1.0')} in {self.numbers()}",
+        table = self.terms.place("map", otherwise='{"a": 1, "b": 2}')
+        return self.terms.one(
+            *(lambda: f"{self.terms.text(1)} in {self.terms.texts()}",) * 4,
+            lambda: f"{self.terms.text(1)} in {table}",
+            lambda: f"{self.terms.number(1)} in {self.terms.numbers()}",
+            lambda: f"{self.terms.place('number', otherwise='1.0')} in {self.terms.numbers()}",
         )
 
     def _numbers(self) -> str:
-        if self._dice.random() < 0.1:
-            unsigned = f"uint({self._one(lambda: self.number(1), lambda: self.real(1), lambda: self.text(1))})"
-            return f"{unsigned} {self._pick(*SIGNS)} {self._pick('0u', '1u', '9223372036854775808u')}"
-        return f"{self.number(2)} {self._pick(*SIGNS)} {self.number(1)}"
+        if self.terms.dice.random() < 0.1:
+            unsigned = f"uint({self.terms.one(lambda: self.terms.number(1), lambda: self.terms.real(1), lambda: self.terms.text(1))})"
+            return f"{unsigned} {self.terms.pick(*SIGNS)} {self.terms.pick('0u', '1u', '9223372036854775808u')}"
+        return f"{self.terms.number(2)} {self.terms.pick(*SIGNS)} {self.terms.number(1)}"
 
     def _reals(self) -> str:
-        return f"{self.real(2)} {self._pick(*SIGNS)} {self._one(lambda: self.real(1), lambda: self.number(1))}"
+        return f"{self.terms.real(2)} {self.terms.pick(*SIGNS)} {self.terms.one(lambda: self.terms.real(1), lambda: self.terms.number(1))}"
 
     def _presence(self) -> str:
-        asked = [path for path, _ in self.places if "." in path and path[-1] != "]"]
-        return f"has({self._dice.choice(asked)})" if asked else "true"
+        asked = [path for path, _ in self.terms.places if "." in path and path[-1] != "]"]
+        return f"has({self.terms.dice.choice(asked)})" if asked else "true"
 
     def _lists(self) -> str:
-        return self._one(
-            lambda: f"size({self.texts()}) {self._pick(*SIGNS)} {self._pick(0, 1, 2)}",
-            lambda: f"{self.texts()} {self._pick('==', '!=')} {self.texts()}",
-            lambda: f"{self.numbers()} == {self.numbers()}",
-            lambda: f"{self._place('object', otherwise='record')} == {self._place('object', otherwise='record')}",
-            lambda: f"{self._place('nullable', otherwise='null')} {self._pick('==', '!=')} null",
+        return self.terms.one(
+            lambda: f"size({self.terms.texts()}) {self.terms.pick(*SIGNS)} {self.terms.pick(0, 1, 2)}",
+            lambda: f"{self.terms.texts()} {self.terms.pick('==', '!=')} {self.terms.texts()}",
+            lambda: f"{self.terms.numbers()} == {self.terms.numbers()}",
+            lambda: (
+                f"{self.terms.place('object', otherwise='record')} == {self.terms.place('object', otherwise='record')}"
+            ),
+            lambda: f"{self.terms.place('nullable', otherwise='null')} {self.terms.pick('==', '!=')} null",
         )
 
     def _odd(self) -> str:
         """Something whose types only the values tell."""
-        free = self._place("any", otherwise="dyn(record)")
-        other = self._one(lambda: self._place("any", "string", "integer"), self._literal, self._literal)
-        return self._one(
-            *(lambda: f"{free} {self._pick('==', '==', '!=')} {other}",) * 3,
-            lambda: f"{free} {self._pick('<', '>=')} {self._literal()}",
-            lambda: f"({free} {self._pick('+', '-', '*', '/', '%')} {free}) == {other}",
-            *(lambda: f"{self._pick(quoted('a'), quoted('b'), other)} in {free}",) * 2,
+        free = self.terms.place("any", otherwise="dyn(record)")
+        other = self.terms.one(lambda: self.terms.place("any", "string", "integer"), self._literal, self._literal)
+        return self.terms.one(
+            *(lambda: f"{free} {self.terms.pick('==', '==', '!=')} {other}",) * 3,
+            lambda: f"{free} {self.terms.pick('<', '>=')} {self._literal()}",
+            lambda: f"({free} {self.terms.pick('+', '-', '*', '/', '%')} {free}) == {other}",
+            *(lambda: f"{self.terms.pick(quoted('a'), quoted('b'), other)} in {free}",) * 2,
             lambda: (
-                f"type({free}) {self._pick('==', '!=')} {self._pick('int', 'double', 'string', 'bool', 'list', 'map', 'null_type')}"
+                f"type({free}) {self.terms.pick('==', '!=')} {self.terms.pick('int', 'double', 'string', 'bool', 'list', 'map', 'null_type')}"
             ),
-            lambda: f"has({free}.{self._pick('a', 'b', 'c')})",
-            lambda: f"size({free}) {self._pick('==', '>')} {self._pick(0, 1, 2)}",
+            lambda: f"has({free}.{self.terms.pick('a', 'b', 'c')})",
+            lambda: f"size({free}) {self.terms.pick('==', '>')} {self.terms.pick(0, 1, 2)}",
             lambda: f"{free}[{self._literal()}] == {other}",
-            lambda: f"({free} {self._pick('&&', '||')} {self._pick('true', 'false', free)})",
+            lambda: f"({free} {self.terms.pick('&&', '||')} {self.terms.pick('true', 'false', free)})",
             lambda: f"!{free}",
             lambda: f"({free} ? {free} : {other}) == {other}",
-            lambda: f"{free}.{self._pick('contains', 'startsWith', 'endsWith')}({self._pick(free, quoted('a'))})",
+            lambda: (
+                f"{free}.{self.terms.pick('contains', 'startsWith', 'endsWith')}({self.terms.pick(free, quoted('a'))})"
+            ),
         )
 
     def _literal(self) -> str:
-        return self._pick(
+        return self.terms.pick(
             *(
                 "null",
                 "true",
@@ -170,40 +181,40 @@ class Writer(Terms):
 
     def _bound(self, size: int) -> str:
         self._binds += 1
-        name, shape = f"b{self._binds}", self._pick(TEXT, WHOLE, FLAG)
-        value = self.of(shape, 2)
-        kept = self.places
-        self.places = [*kept, *[(name, shape)] * 3]
+        name, shape = f"b{self._binds}", self.terms.pick(TEXT, WHOLE, FLAG)
+        value = self.terms.of(shape, 2)
+        kept = self.terms.places
+        self.terms.places = [*kept, *[(name, shape)] * 3]
         body = self.condition(size)
-        self.places = kept
+        self.terms.places = kept
         return f"cel.bind({name}, {value}, {body})"
 
     def _loop(self, size: int) -> str:
-        found = [(text, shape) for text, shape in self.places if kind(shape) in ("list", "map", "any")]
+        found = [(text, shape) for text, shape in self.terms.places if kind(shape) in ("list", "map", "any")]
         if self._loops >= 2 or not found:
             return self.condition(size)
-        target, shape = self._dice.choice(found)
-        macro = self._pick("exists", "exists", "exists", "all", "all", "exists_one", "filter")
+        target, shape = self.terms.dice.choice(found)
+        macro = self.terms.pick("exists", "exists", "exists", "all", "all", "exists_one", "filter")
         inside = {"list": lambda: shape["items"], "map": lambda: TEXT}.get(kind(shape), lambda: ANY)()
         name, body = self._turn(inside, lambda _: self.condition(size))
         if macro == "filter":
-            return f"size({target}.filter({name}, {body})) {self._pick('==', '>', '<')} {self._pick(0, 1, 2)}"
+            return f"size({target}.filter({name}, {body})) {self.terms.pick('==', '>', '<')} {self.terms.pick(0, 1, 2)}"
         return f"{target}.{macro}({name}, {body})"
 
     def _turn(self, shape: Shape, write: Callable[[str], str]) -> tuple[str, str]:
         """A new loop variable, and what is written where it is in reach."""
         name = f"v{self._loops}"
-        kept = self.places
-        self.places = [*kept, *below(name, shape) * 3]
+        kept = self.terms.places
+        self.terms.places = [*kept, *below(name, shape) * 3]
         self._loops += 1
         body = write(name)
         self._loops -= 1
-        self.places = kept
+        self.terms.places = kept
         return name, body
 
     def _granted(self, size: int) -> str:
         """A grant that the record names, and more about it: the loop that becomes a lookup."""
-        grants = next((shape["items"] for text, shape in self.places if text == "caller.grants"), None)
+        grants = next((shape["items"] for text, shape in self.terms.places if text == "caller.grants"), None)
         if grants is None or self._loops:
             return self._loop(size)
         texts = [place for place in self._record if kind(place[1]) == "string"]
@@ -211,15 +222,15 @@ class Writer(Terms):
 
         def body(name: str) -> str:
             inside = below(name, grants)
-            key = self._dice.choice([text for text, shape in inside if kind(shape) == "string"])
-            keys = self._dice.choice([text for text, shape in inside if kind(shape) == "list"])
-            text, many = (self._dice.choice(places)[0] if places else '"a"' for places in (texts, lists))
+            key = self.terms.dice.choice([text for text, shape in inside if kind(shape) == "string"])
+            keys = self.terms.dice.choice([text for text, shape in inside if kind(shape) == "list"])
+            text, many = (self.terms.dice.choice(places)[0] if places else '"a"' for places in (texts, lists))
             many = many if lists else '["a"]'
-            tie = self._pick(
+            tie = self.terms.pick(
                 f"{key} in {many}", f"{key} in {many}", f"{key} == {text}", f"{text} == {key}", f"{text} in {keys}"
             )
-            more = self.condition(size) if self._dice.random() < 0.7 else ""
-            return self._pick(f"{tie} && {more}", f"{more} && {tie}") if more else tie
+            more = self.condition(size) if self.terms.dice.random() < 0.7 else ""
+            return self.terms.pick(f"{tie} && {more}", f"{more} && {tie}") if more else tie
 
         name, written = self._turn(grants, body)
-        return f"caller.grants.{self._pick('exists', 'exists', 'exists', 'all')}({name}, {written})"
+        return f"caller.grants.{self.terms.pick('exists', 'exists', 'exists', 'all')}({name}, {written})"

@@ -1,7 +1,6 @@
 """Random expressions that have values: strings, numbers, lists. The conditions they need are written elsewhere."""
 
 import json
-from abc import ABC, abstractmethod
 from collections.abc import Callable
 from random import Random
 from typing import Any
@@ -18,23 +17,25 @@ def quoted(text: str) -> str:
     return json.dumps(text, ensure_ascii=False)
 
 
-class Terms(ABC):
-    """Writes expressions of a wanted shape and about a wanted number of parts; ``places`` are the paths in reach."""
+class Terms:
+    """Writes expressions of a wanted shape and about a wanted number of parts; ``places`` are the paths in reach.
 
-    def __init__(self, dice: Random, world: World) -> None:
-        self._dice = dice
+    ``condition`` writes what is true or false, in about so many comparisons.
+    """
+
+    def __init__(self, dice: Random, world: World, condition: Callable[[int], str]) -> None:
+        self.dice = dice
+        self.condition = condition
         record, caller = below("record", world.record), below("caller", world.caller)
         self.places: Places = [*record, *record, *caller, *below("tenant", world.tenant), ("now_ms", WHOLE)]
 
-    @abstractmethod
-    def condition(self, size: int) -> str:
-        """True or false, in about so many comparisons."""
+    def pick(self, *choices: Any) -> Any:
+        """One of the choices."""
+        return self.dice.choice(choices)
 
-    def _pick(self, *choices: Any) -> Any:
-        return self._dice.choice(choices)
-
-    def _one(self, *ways: Callable[[], str]) -> str:
-        return self._dice.choice(ways)()
+    def one(self, *ways: Callable[[], str]) -> str:
+        """What one of the ways writes."""
+        return self.dice.choice(ways)()
 
     def _places(self, *kinds: str, of: str = "") -> list[str]:
         """The paths of a kind, lists by what they hold."""
@@ -44,12 +45,13 @@ class Terms(ABC):
             if kind(shape) in kinds and (not of or kind(shape.get("items", ANY)) == of)
         ]
 
-    def _place(self, *kinds: str, of: str = "", otherwise: str = "") -> str:
+    def place(self, *kinds: str, of: str = "", otherwise: str = "") -> str:
+        """One of the paths of a kind."""
         found = self._places(*kinds, of=of)
         near = [text for text in found if text[0] in "vb"]  # a loop that forgets its variable says little
-        if near and self._dice.random() < 0.6:
-            return self._dice.choice(near)
-        return self._dice.choice(found) if found else otherwise
+        if near and self.dice.random() < 0.6:
+            return self.dice.choice(near)
+        return self.dice.choice(found) if found else otherwise
 
     # --- values ---
 
@@ -64,67 +66,67 @@ class Terms(ABC):
 
     def text(self, size: int) -> str:
         """A string."""
-        place = self._place("string", otherwise='"a"')
-        if size > 1 or self._dice.random() < 0.1:
-            return self._one(
+        place = self.place("string", otherwise='"a"')
+        if size > 1 or self.dice.random() < 0.1:
+            return self.one(
                 lambda: f"({self.text(0)} + {self.text(0)})",
                 lambda: f"({self.condition(1)} ? {self.text(0)} : {self.text(0)})",
                 lambda: f"string({self.number(0)})",
                 lambda: f"{self.texts()}[{self.number(0)}]",
-                lambda: f"{self._place('map', otherwise=_TABLE)}[{self.text(0)}]",
+                lambda: f"{self.place('map', otherwise=_TABLE)}[{self.text(0)}]",
                 lambda: place,
             )
-        return quoted(self._word()) if self._dice.random() < 0.2 else place
+        return quoted(self._word()) if self.dice.random() < 0.2 else place
 
     def _word(self) -> str:
-        return self._pick(*WORDS, *WORDS, *WORDS, self._pick(*LOOKALIKES))
+        return self.pick(*WORDS, *WORDS, *WORDS, self.pick(*LOOKALIKES))
 
     def number(self, size: int) -> str:
         """A whole number."""
-        place = self._place("integer", otherwise="1")
-        if size > 1 or self._dice.random() < 0.1:
-            return self._one(
-                lambda: f"({place} {self._pick('+', '-', '*', '/', '%')} {self.number(0)})",
+        place = self.place("integer", otherwise="1")
+        if size > 1 or self.dice.random() < 0.1:
+            return self.one(
+                lambda: f"({place} {self.pick('+', '-', '*', '/', '%')} {self.number(0)})",
                 lambda: f"(-{place})",
                 lambda: f"size({self.texts()})",
                 lambda: f"({self.condition(1)} ? {place} : {self.number(0)})",
-                lambda: f'{{"a": 1, "b": {place}, {self._pick("true", "7", "7u")}: 2}}[{self.text(0)}]',
+                lambda: f'{{"a": 1, "b": {place}, {self.pick("true", "7", "7u")}: 2}}[{self.text(0)}]',
                 lambda: f"size({self.text(0)})",
-                lambda: f"int({self._pick(self.text(0), self.real(0))})",
+                lambda: f"int({self.pick(self.text(0), self.real(0))})",
                 lambda: place,
             )
-        return str(self._pick(*INTS, *NUMBERS)) if self._dice.random() < 0.3 else place
+        return str(self.pick(*INTS, *NUMBERS)) if self.dice.random() < 0.3 else place
 
     def real(self, size: int) -> str:
         """A double."""
-        place = self._place("number", otherwise="0.5")
+        place = self.place("number", otherwise="0.5")
         if size > 1:
-            return self._one(
-                lambda: f"({place} {self._pick('+', '-', '*', '/')} {self.real(0)})",
+            return self.one(
+                lambda: f"({place} {self.pick('+', '-', '*', '/')} {self.real(0)})",
                 lambda: f"(-{place})",
-                lambda: f"double({self._pick(self.text(0), self.number(0))})",
+                lambda: f"double({self.pick(self.text(0), self.number(0))})",
                 lambda: place,
             )
-        return self._pick(*DOUBLES) if self._dice.random() < 0.3 else place
+        return self.pick(*DOUBLES) if self.dice.random() < 0.3 else place
 
     def texts(self) -> str:
         """A list of strings."""
-        place = self._place("list", of="string", otherwise='["a"]')
-        return self._one(
+        place = self.place("list", of="string", otherwise='["a"]')
+        return self.one(
             *(lambda: place,) * 6,
             lambda: f"[{self.text(0)}, {self.text(0)}]",
-            lambda: f"({place} + {self._place('list', of='string', otherwise='[]')})",
+            lambda: f"({place} + {self.place('list', of='string', otherwise='[]')})",
             lambda: f"{place}.filter(w, w != {self.text(0)})",
             lambda: f"{place}.map(w, w + {quoted(self._word())})",
         )
 
     def numbers(self) -> str:
         """A list of whole numbers."""
-        place = self._place("list", of="integer", otherwise="[1, 2]")
-        return self._one(
+        place = self.place("list", of="integer", otherwise="[1, 2]")
+        return self.one(
             lambda: place,
             lambda: place,
-            lambda: f"[{self.number(0)}, 1, {self._pick(*NUMBERS)}]",
-            lambda: f"{place}.map(n, n {self._pick('+', '*', '%')} {self._pick(1, 2, 2**62)})",
+            lambda: f"[{self.number(0)}, 1, {self.pick(*NUMBERS)}]",
+            lambda: f"{place}.map(n, n {self.pick('+', '*', '%')} {self.pick(1, 2, 2**62)})",
             lambda: f"{self.texts()}.map(w, size(w))",
         )
