@@ -88,10 +88,12 @@ class Spool:
     def batches(self, most: int, most_bytes: int) -> Iterator[list[Placed]]:
         """Every record, by kind, those first by which the others are judged.
 
-        A batch is no greater than one that was added, or than the two bounds.
+        A batch is no greater than one that was added, or than the two bounds; but all grants are one batch, however
+        many, lest an allow be seen without the deny beside it, and so is each other kind of the catalogue.
         """
         for kind in sorted(self._chunks, key=lambda name: _TURN[self._kinds[name].authority]):
-            for group in _grouped(self._chunks[kind], most, most_bytes):
+            whole = self._kinds[kind].authority is not None
+            for group in [self._chunks[kind]] if whole else _grouped(self._chunks[kind], most, most_bytes):
                 batch: list[Placed] = []
                 for chunk in group:
                     batch += chunk.held or self._read(kind, chunk)

@@ -128,6 +128,14 @@ def test_a_spool_holds_no_more_than_it_may(shape: tuple[str, str, Any], monkeypa
     assert held < 1.1 * 2**18
 
 
+def test_all_grants_are_one_batch() -> None:
+    """An allow and the deny beside it are stored together, however many grants there are and however small a batch is."""
+    named = [with_value(LEAST["org_unit_access_grant"], "/grant_id", f"g{number}") for number in range(5)]
+    grants = [Placed("f", place, accepted("org_unit_access_grant", grant)) for place, grant in enumerate(named)]
+    [batch], _ = spooled([[grant] for grant in grants], most=2)
+    assert told(batch) == told(grants)
+
+
 def test_the_content_decides_the_id_of_a_load() -> None:
     """Other content, another order or other batches make another id; where it was read does not."""
     first, second = Placed("f", 1, letter("1")), Placed("f", 2, letter("2"))
