@@ -23,11 +23,11 @@ such as the events of a run, is not removed with it: name its kind too. serve do
 """
 _ERASE = """Remove all records of a tenant, for good.
 
-Kept are the tenant's name, whether it ever had a membership, and a number that counts its changes: so nothing that a
-running sidecar remembers holds for records that come later. Other processes may go on meanwhile. An SQLite file is then
-written anew, which takes as much room again and holds up writers, so that no trace is left in it; PostgreSQL overwrites
-its own at its next VACUUM. Backups, replicas and archived logs keep what they hold, and a runtime that is followed
-brings back what is in its files.
+Kept are the tenant's name, whether it ever had memberships and runs, and a number that counts its changes: so nothing
+that a running sidecar remembers holds for records that come later. Other processes may go on meanwhile. An SQLite file
+is then written anew, which takes as much room again and holds up writers, so that no trace is left in it; PostgreSQL
+overwrites its own at its next VACUUM. Backups, replicas and archived logs keep what they hold, and a runtime that is
+followed brings back what is in its files.
 """
 _EXIT_OF_ERASE = (
     "exit codes: 0 fine, 1 whoever was asked said no or something is wrong in a file, "
