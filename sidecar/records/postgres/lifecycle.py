@@ -72,7 +72,7 @@ async def erase(
         return {}
     await unhurried(connection)
     erased = {count.kind: count.records for count in await counts(connection, tenant)}
-    if any(scope_goes(tables[kind].kind) for kind in erased):
+    if any(name in erased for name, table in tables.items() if scope_goes(table.kind)):
         await scopes_go(connection, tenant_id)
     for name in (name for table in tables.values() for name in ddl.names(table)):
         await connection.execute(f"DELETE FROM {name} WHERE _tenant = $1", tenant_id)

@@ -67,7 +67,7 @@ def erase(connection: sqlite3.Connection, tables: Mapping[str, Table], tenant: T
     if found is None:
         return {}
     erased = {count.kind: count.records for count in counts(connection, tenant)}
-    if any(scope_goes(tables[kind].kind) for kind in erased):
+    if any(name in erased for name, table in tables.items() if scope_goes(table.kind)):
         scopes_go(connection, found[0])
     for table in tables.values():
         for name in (*(table.list_table(column.name) for column in table.lists), table.name):
